@@ -1,0 +1,13 @@
+# berth_module(NAME SOURCES a.cpp ... DEPS base sys ... LIBRARIES fmt seccomp ...)
+# One static library per folder of src/. DEPS are other modules, LIBRARIES are names of Dependencies.cmake.
+function(berth_module name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBRARIES" ${ARGN})
+  add_library(berth_${name} STATIC ${ARG_SOURCES})
+  target_include_directories(berth_${name} PUBLIC "${PROJECT_SOURCE_DIR}/include" PRIVATE "${PROJECT_SOURCE_DIR}/src")
+  foreach(dep IN LISTS ARG_DEPS)
+    target_link_libraries(berth_${name} PUBLIC berth_${dep})
+  endforeach()
+  foreach(library IN LISTS ARG_LIBRARIES)
+    target_link_libraries(berth_${name} PUBLIC berth::dep::${library})
+  endforeach()
+endfunction()

@@ -1,0 +1,23 @@
+# Flags that every target of the project gets.
+add_compile_options(
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+  -Wcast-qual -Wformat=2 -Wundef -Wnull-dereference -Wduplicated-cond -Wlogical-op -Werror)
+# GCC 12 reports these inside its own standard library when it inlines std::expected and std::string.
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized> $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>
+                    $<$<COMPILE_LANGUAGE:CXX>:-Wno-null-dereference>)
+add_compile_options(-fstack-protector-strong -fstack-clash-protection -fcf-protection=full
+                    -ftrivial-auto-var-init=zero -ffunction-sections -fdata-sections)
+add_compile_definitions($<$<COMPILE_LANGUAGE:CXX>:_GLIBCXX_ASSERTIONS> _GNU_SOURCE)
+# _FORTIFY_SOURCE needs an optimising build.
+add_compile_options($<$<CONFIG:Release>:-U_FORTIFY_SOURCE> $<$<CONFIG:Release>:-D_FORTIFY_SOURCE=3>)
+# Reproducible: no path of the build machine in the binary.
+add_compile_options("-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.")
+
+if(BERTH_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+else()
+  add_compile_options(-fPIE)
+  add_link_options(-static-pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--gc-sections)
+endif()
+add_link_options($<$<CONFIG:Release>:-s>)

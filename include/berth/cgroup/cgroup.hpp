@@ -1,0 +1,95 @@
+// The container's cgroup, whatever this host's hierarchies are.
+#pragma once
+
+#include <berth/base/error.hpp>
+#include <berth/plan/container_plan.hpp>
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace berth::cgroup {
+
+/// --cgroup-manager: who makes the cgroup.
+enum class Manager : std::uint8_t { kCgroupfs, kSystemd, kDisabled };
+
+/// One directory of the container's cgroup.
+struct Directory {
+  std::string hierarchy;  ///< "" for cgroup2, else the name below /sys/fs/cgroup: "memory", "cpu", "systemd"
+  std::string path;       ///< absolute: /sys/fs/cgroup/memory/berth/web
+  friend bool operator==(const Directory&, const Directory&) = default;
+};
+
+/// Where a container's cgroup is. Plain data: it is written to the state before the cgroup exists, and is all
+/// that another command needs to find, freeze, kill or remove it.
+struct Placement {
+  Manager manager = Manager::kDisabled;
+  std::string path;  ///< as in /proc/PID/cgroup: /berth/web
+  std::vector<Directory> directories;
+  friend bool operator==(const Placement&, const Placement&) = default;
+};
+
+/// Decides where the cgroup of container `id` will be, by the mounts of this host. `cgroups_path` is that of
+/// config.json: absolute paths start at the hierarchy's root, relative ones and "" (`berth/ID`) too, below which
+/// the calling process sees them. Refuses "..", and kSystemd where no systemd runs. Makes nothing.
+Result<Placement> place(Manager manager, const std::string& cgroups_path, const std::string& id);
+
+class Cgroup {
+ public:
+  /// Checks that every limit can be enforced by the controllers of this placement; makes nothing. The error names the
+  /// limit, the controller that is missing and where.
+  static Status check(const Placement& placement, const plan::Resources& resources);
+  /// Makes the directories (and missing parents, which it marks as its own), refuses a cgroup that has processes.
+  /// The object removes what it made when it is destroyed, until release() is called.
+  static Result<Cgroup> create(const Placement& placement);
+  /// For a cgroup that another command made; destroying the object changes nothing.
+  static Cgroup open(Placement placement);
+
+  Cgroup(Cgroup&&) noexcept;
+  Cgroup& operator=(Cgroup&&) noexcept;
+  ~Cgroup();
+
+  [[nodiscard]] const Placement& placement() const;
+  /// Writes all limits, device rules included.
+  Status apply(const plan::Resources& resources);
+  /// Descriptor of the cgroup2 directory for CLONE_INTO_CGROUP, or -1 where processes must be added by add().
+  [[nodiscard]] int clone_fd() const;
+  /// Moves a process in: into every directory, or only those that CLONE_INTO_CGROUP did not cover when `cloned_into`.
+  Status add(pid_t pid, bool cloned_into);
+  /// All processes, those of child cgroups included.
+  [[nodiscard]] Result<std::vector<pid_t>> processes() const;
+  Status freeze();  ///< returns when every process is frozen; on failure or after a bound it thaws again and fails
+  Status thaw();
+  [[nodiscard]] Result<bool> frozen() const;
+  /// Sends `signal` to every process, children's cgroups included; SIGKILL reaches frozen ones too and races with no
+  /// fork (cgroup.kill, or freeze, signal, thaw on v1).
+  Status kill(int signal);
+  /// Waits, up to `timeout`, until no process is left, then removes the directories, child cgroups first, and those
+  /// parents that berth made and nobody uses. No error if there is nothing left to remove.
+  Status remove(std::chrono::milliseconds timeout);
+  /// The cgroup stays when the object is destroyed.
+  void release();
+
+ private:
+  struct Implementation;
+  explicit Cgroup(std::unique_ptr<Implementation> implementation);
+  std::unique_ptr<Implementation> implementation_;
+};
+
+/// What the mount of kind kCgroup in a container shows, for rootfs: the hierarchies and this container's place in them.
+struct View {
+  bool unified = false;  ///< one cgroup2 mount; else a tmpfs with one directory a hierarchy
+  struct Hierarchy {
+    std::string name;        ///< name of its directory: "memory", "cpu", "systemd", "unified"
+    std::string mount_data;  ///< option of the v1 mount: "memory", "name=systemd"; "" for cgroup2
+    std::string host_path;   ///< the container's own directory on the host
+  };
+  std::vector<Hierarchy> hierarchies;
+};
+Result<View> view(const Placement& placement);
+
+}  // namespace berth::cgroup

@@ -1,0 +1,31 @@
+// Hooks of config.json: programs that the specification runs at points of the lifecycle.
+#pragma once
+
+#include <berth/base/error.hpp>
+#include <berth/plan/container_plan.hpp>
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace berth::hooks {
+
+/// Runs in the child between clone and exec, and may replace the exec: for hooks of the container's own file system.
+/// Returns only on failure.
+using Exec = std::function<Error(const plan::Hook& hook)>;
+
+struct Options {
+  std::string_view stage;      ///< "createRuntime", for errors
+  std::string_view state;      ///< the state document that each hook reads on stdin
+  int working_directory = -1;  ///< descriptor of the bundle, which hooks start in; -1: stay
+  Exec exec;                   ///< empty: execve(2) with exactly the hook's environment
+};
+
+/// Runs the hooks in order; the first one that fails (status, signal, timeout) ends it with an error that names stage,
+/// index, path, how it ended, and the end of what it wrote to stderr. A hook gets no descriptor but 0, 1 and 2; one
+/// that passes its timeout is killed with every process that it started in its process group. The state is written
+/// without blocking for ever on a hook that does not read.
+Status run(std::span<const plan::Hook> hooks, const Options& options);
+
+}  // namespace berth::hooks

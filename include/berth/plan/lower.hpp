@@ -1,0 +1,25 @@
+// From configuration to plan: validates everything, then translates. No system call is made here.
+#pragma once
+
+#include <berth/base/error.hpp>
+#include <berth/plan/container_plan.hpp>
+#include <berth/spec/config.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace berth::plan {
+
+/// What lower() must know of this host and this call; gathered by the caller, so that tests can say it.
+struct HostFacts {
+  std::uint64_t capabilities = ~std::uint64_t{0};  ///< capabilities that this kernel knows
+  uid_t euid = 0;
+  bool rootless = false;  ///< --rootless: the caller has no privilege outside its user namespace
+};
+
+/// The plan for a configuration. `bundle` is the absolute path of the bundle's directory, which relative paths of the
+/// configuration start at. All errors of the configuration are collected: one Error of kind kConfig whose text is a
+/// line of `POINTER: VALUE: EXPECTATION`, joined by "; ".
+Result<ContainerPlan> lower(const spec::Config& config, const std::string& bundle, const HostFacts& facts);
+
+}  // namespace berth::plan

@@ -1,0 +1,26 @@
+// User, groups and capabilities of the calling process.
+#pragma once
+
+#include <berth/base/error.hpp>
+#include <berth/plan/container_plan.hpp>
+
+#include <cstdint>
+
+namespace berth::security {
+
+/// Capabilities that this kernel knows, as a mask (from /proc/sys/kernel/cap_last_cap or prctl(PR_CAPBSET_READ)).
+Result<std::uint64_t> known_capabilities();
+
+/// Becomes root of a new user namespace: setresgid(0), setresuid(0), and clears supplementary groups where allowed.
+Status become_namespace_root();
+
+/// Gives up everything that the container's program must not have, in the only order that works: bounding set,
+/// keep-capabilities, groups, gid, uid, then the capability sets, ambient last, and the umask. `also_permitted` is a
+/// mask of capabilities to keep in permitted and effective beyond the plan's, until finish_capabilities():
+/// CAP_SYS_ADMIN for a filter that is loaded without no_new_privs.
+Status apply_credentials(const plan::User& user, const plan::Capabilities& capabilities, std::uint64_t also_permitted);
+
+/// Takes permitted and effective down to the plan's. One capset(2), allocates nothing: it runs under the filter.
+Status finish_capabilities(const plan::Capabilities& capabilities);
+
+}  // namespace berth::security

@@ -1,0 +1,31 @@
+// The seccomp filter: compiled by the supervisor before anything exists, loaded by the container's process.
+#pragma once
+
+#include <berth/base/error.hpp>
+#include <berth/plan/container_plan.hpp>
+
+#include <linux/filter.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace berth::security {
+
+/// A compiled classic BPF program with the flags to load it with.
+class FilterProgram {
+ public:
+  /// Compiles with libseccomp. Syscall names that libseccomp does not know are skipped (a profile lists those of many
+  /// kernels); a system call newer than every one that the profile names answers ENOSYS rather than the default
+  /// action's errno, so that programs fall back to older calls.
+  static Result<FilterProgram> compile(const plan::Seccomp& seccomp);
+
+  /// seccomp(SECCOMP_SET_MODE_FILTER). Needs no_new_privs or CAP_SYS_ADMIN. Allocates nothing.
+  [[nodiscard]] Status load() const;
+  [[nodiscard]] const std::vector<sock_filter>& instructions() const { return instructions_; }
+
+ private:
+  std::vector<sock_filter> instructions_;
+  std::uint64_t flags_ = 0;
+};
+
+}  // namespace berth::security

@@ -1,0 +1,74 @@
+// Files and directories: thin wrappers that own what they open and describe what they did.
+//
+// Every function that opens adds O_CLOEXEC. A path relative to a directory descriptor is named `<name>/path` in
+// errors when the caller gives the directory's name, else by the path alone.
+#pragma once
+
+#include <berth/base/error.hpp>
+#include <berth/sys/unique_fd.hpp>
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace berth::sys {
+
+/// openat(2).
+Result<UniqueFd> open_at(int directory, const std::string& path, int flags, mode_t mode = 0);
+/// openat2(2). `name` stands for the path in an error; EAGAIN (a racing rename) is retried a bounded number of times.
+Result<UniqueFd> open_at2(int directory, const std::string& path, const open_how& how, std::string_view name);
+/// Reads up to the end of the file; EFBIG beyond `limit` bytes.
+Result<std::string> read_all(int fd, std::size_t limit, std::string_view name);
+/// Opens and reads to the end.
+Result<std::string> read_file(int directory, const std::string& path, std::size_t limit);
+/// Writes all bytes, over as many write(2) as it takes.
+Status write_all(int fd, std::string_view data, std::string_view name);
+/// Opens with O_WRONLY (| flags) and writes `data` with a single write(2), as kernel files need it.
+/// A short write is an error.
+Status write_file(int directory, const std::string& path, std::string_view data, int flags = 0);
+
+Result<struct stat> stat_fd(int fd, std::string_view name);
+/// fstatat(2).
+Result<struct stat> stat_at(int directory, const std::string& path, int flags);
+/// fstatfs(2)'s f_type: the magic number of the file system that holds `fd`.
+Result<long> filesystem_type(int fd, std::string_view name);
+
+/// mkdirat(2).
+Status make_directory(int directory, const std::string& path, mode_t mode);
+/// unlinkat(2); `flags` may hold AT_REMOVEDIR.
+Status unlink_at(int directory, const std::string& path, int flags = 0);
+/// renameat(2) within one directory.
+Status rename_at(int directory, const std::string& from, const std::string& to);
+/// symlinkat(2): makes `path` a symbolic link that says `target`.
+Status symlink_at(const std::string& target, int directory, const std::string& path);
+/// mknodat(2).
+Status make_node(int directory, const std::string& path, mode_t mode, dev_t device);
+/// readlinkat(2).
+Result<std::string> read_link(int directory, const std::string& path);
+/// fchownat(2) on `fd` itself (AT_EMPTY_PATH, so O_PATH is enough).
+Status change_owner(int fd, uid_t uid, gid_t gid, std::string_view name);
+/// fchmod(2); `fd` must not be O_PATH.
+Status change_mode(int fd, mode_t mode, std::string_view name);
+/// Names in a directory without . and .., in no order. `fd` must be readable (not O_PATH).
+Result<std::vector<std::string>> list_directory(int fd, std::string_view name);
+
+/// flock(2): waits for the lock unless `operation` holds LOCK_NB.
+Status lock_file(int fd, int operation, std::string_view name);
+/// dup3(2) onto `target`, replacing what was there; `flags` is 0 or O_CLOEXEC.
+Status duplicate_to(int fd, int target, int flags);
+/// fcntl(F_DUPFD_CLOEXEC): a copy whose number is at least `minimum`.
+Result<UniqueFd> duplicate(int fd, int minimum = 3);
+/// Sets or clears FD_CLOEXEC.
+Status set_close_on_exec(int fd, bool on);
+/// close_range(2) from `first` to the last descriptor; `flags` as in the manual page.
+Status close_range_from(unsigned first, unsigned flags);
+/// A memory file (memfd_create(2)) that may be sealed; `executable` asks for MFD_EXEC where the kernel knows it.
+Result<UniqueFd> memory_file(const char* name, bool executable);
+
+}  // namespace berth::sys

@@ -1,0 +1,43 @@
+// The mount API on descriptors (Linux 5.2, mount_setattr 5.12): nothing here takes a path of the container.
+// `name` stands for the object in an error.
+#pragma once
+
+#include <berth/base/error.hpp>
+#include <berth/sys/unique_fd.hpp>
+
+#include <linux/mount.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace berth::sys {
+
+/// fsopen(2): a context that describes one file system of this type.
+Result<UniqueFd> fs_open(const std::string& type);
+/// fsconfig(FSCONFIG_SET_FLAG): an option without a value. The kernel's own explanation (the context's message
+/// queue) becomes part of an error here, in fs_set_string and in fs_create.
+Status fs_set_flag(int context, const std::string& key);
+/// fsconfig(FSCONFIG_SET_STRING).
+Status fs_set_string(int context, const std::string& key, const std::string& value);
+/// fsconfig(FSCONFIG_CMD_CREATE).
+Status fs_create(int context, std::string_view name);
+/// fsmount(2): a detached mount of the created file system with these MOUNT_ATTR_ flags.
+Result<UniqueFd> fs_mount(int context, std::uint64_t attributes, std::string_view name);
+
+/// open_tree(2); OPEN_TREE_CLONE (and AT_RECURSIVE) in `flags` give a detached copy, without it an O_PATH descriptor.
+/// An empty `path` names `directory` itself.
+Result<UniqueFd> open_tree(int directory, const std::string& path, unsigned flags, std::string_view name);
+/// move_mount(2) of the detached mount `mount` onto the file that `target` refers to, by descriptor on both sides.
+Status move_mount(int mount, int target, std::string_view name);
+/// mount_setattr(2) on the mount that `mount` refers to; `recursive` adds AT_RECURSIVE.
+Status mount_set_attributes(int mount, const mount_attr& attributes, bool recursive, std::string_view name);
+/// umount2(2) with MNT_DETACH of the calling process's working directory or of "/": the only paths it takes are
+/// those that the runtime itself stands on.
+Status detach_mount(const char* path);
+/// pivot_root(".", "."): the working directory becomes the root, the old root is stacked on top of it.
+Status pivot_root_here();
+/// mount(2) with MS_MOVE of "." onto "/", for --no-pivot.
+Status move_working_directory_to_root();
+
+}  // namespace berth::sys

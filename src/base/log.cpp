@@ -1,0 +1,120 @@
+#include <berth/base/log.hpp>
+
+#include <time.h>
+#include <unistd.h>
+
+#include <array>
+
+namespace berth::log {
+namespace {
+
+Settings settings;
+
+constexpr std::array<std::string_view, 4> kLevelNames = {"debug", "info", "warning", "error"};
+
+// Length of the well-formed UTF-8 sequence at the start of `text`, 0 if there is none (RFC 3629, table 3-7 of Unicode).
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t index) { return static_cast<unsigned char>(text[index]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) {
+    return 1;
+  }
+  std::size_t length = 0;
+  unsigned char low = 0x80;
+  unsigned char high = 0xbf;
+  if (first >= 0xc2 && first <= 0xdf) {
+    length = 2;
+  } else if (first >= 0xe0 && first <= 0xef) {
+    length = 3;
+    low = first == 0xe0 ? 0xa0 : low;
+    high = first == 0xed ? 0x9f : high;
+  } else if (first >= 0xf0 && first <= 0xf4) {
+    length = 4;
+    low = first == 0xf0 ? 0x90 : low;
+    high = first == 0xf4 ? 0x8f : high;
+  } else {
+    return 0;
+  }
+  if (text.size() < length || byte(1) < low || byte(1) > high) {
+    return 0;
+  }
+  for (std::size_t index = 2; index < length; ++index) {
+    if (byte(index) < 0x80 || byte(index) > 0xbf) {
+      return 0;
+    }
+  }
+  return length;
+}
+
+}  // namespace
+
+void configure(const Settings& new_settings) {
+  settings = new_settings;
+}
+
+int fd() {
+  return settings.fd;
+}
+
+bool enabled(Level level) {
+  return level >= settings.level;
+}
+
+std::string json_escape(std::string_view text) {
+  std::string escaped;
+  escaped.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0) {
+      escaped += "\xef\xbf\xbd";
+      text.remove_prefix(1);
+      continue;
+    }
+    const auto first = static_cast<unsigned char>(text.front());
+    if (first == '"' || first == '\\') {
+      escaped += '\\';
+      escaped += text.front();
+    } else if (first < 0x20) {
+      escaped += fmt::format("\\u{:04x}", first);
+    } else {
+      escaped += text.substr(0, length);
+    }
+    text.remove_prefix(length);
+  }
+  return escaped;
+}
+
+std::string rfc3339(std::int64_t unix_nanoseconds) {
+  constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
+  const time_t seconds = unix_nanoseconds / kNanosecondsPerSecond;
+  struct tm parts {};
+  ::gmtime_r(&seconds, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                     unix_nanoseconds % kNanosecondsPerSecond);
+}
+
+std::string format_record(Format format, Level level, std::string_view message, std::int64_t unix_nanoseconds) {
+  const std::string_view name = kLevelNames.at(static_cast<std::size_t>(level));
+  if (format == Format::kJson) {
+    return fmt::format("{{\"level\":\"{}\",\"msg\":\"{}\",\"time\":\"{}\"}}\n", name, json_escape(message),
+                       rfc3339(unix_nanoseconds));
+  }
+  return fmt::format("time=\"{}\" level={} msg=\"{}\"\n", rfc3339(unix_nanoseconds), name, json_escape(message));
+}
+
+void write(Level level, std::string_view message) {
+  if (!enabled(level)) {
+    return;
+  }
+  struct timespec now {};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
+  const std::string record =
+      format_record(settings.format, level, message, now.tv_sec * kNanosecondsPerSecond + now.tv_nsec);
+  const int target = settings.fd >= 0 ? settings.fd : STDERR_FILENO;
+  // A full disk or a closed pipe must not fail the command that is being logged.
+  [[maybe_unused]] const ssize_t written = ::write(target, record.data(), record.size());
+}
+
+}  // namespace berth::log

@@ -1,0 +1,270 @@
+#include <berth/sys/file.hpp>
+
+#include <dirent.h>
+#include <linux/close_range.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace berth::sys {
+namespace {
+
+// A rename or mount that races with the walk makes openat2 answer EAGAIN; whoever races for ever gets an error.
+constexpr int kOpenRetries = 128;
+
+template <class Call>
+auto retry_interrupted(Call call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) {
+    result = call();
+  }
+  return result;
+}
+
+}  // namespace
+
+Result<UniqueFd> open_at(int directory, const std::string& path, int flags, mode_t mode) {
+  const int fd = retry_interrupted([&] { return ::openat(directory, path.c_str(), flags | O_CLOEXEC, mode); });
+  if (fd < 0) {
+    return sys_fail(errno, "open({})", path);
+  }
+  return UniqueFd(fd);
+}
+
+Result<UniqueFd> open_at2(int directory, const std::string& path, const open_how& how, std::string_view name) {
+  open_how request = how;
+  request.flags |= O_CLOEXEC;
+  long fd = -1;
+  for (int attempt = 0; attempt < kOpenRetries; ++attempt) {
+    fd = ::syscall(SYS_openat2, directory, path.c_str(), &request, sizeof request);
+    if (fd >= 0 || (errno != EAGAIN && errno != EINTR)) {
+      break;
+    }
+  }
+  if (fd < 0) {
+    return sys_fail(errno, "openat2({})", name);
+  }
+  return UniqueFd(static_cast<int>(fd));
+}
+
+Result<std::string> read_all(int fd, std::size_t limit, std::string_view name) {
+  constexpr std::size_t kFirstRead = 16 * 1024;
+  std::string data;
+  std::size_t filled = 0;
+  for (;;) {
+    if (filled == data.size()) {
+      if (data.size() > limit) {
+        return sys_fail(EFBIG, "read({}): more than {} bytes", name, limit);
+      }
+      data.resize(data.empty() ? kFirstRead : data.size() * 2);
+    }
+    const ssize_t count = retry_interrupted([&] { return ::read(fd, data.data() + filled, data.size() - filled); });
+    if (count < 0) {
+      return sys_fail(errno, "read({})", name);
+    }
+    if (count == 0) {
+      break;
+    }
+    filled += static_cast<std::size_t>(count);
+  }
+  if (filled > limit) {
+    return sys_fail(EFBIG, "read({}): more than {} bytes", name, limit);
+  }
+  data.resize(filled);
+  return data;
+}
+
+Result<std::string> read_file(int directory, const std::string& path, std::size_t limit) {
+  const UniqueFd fd = TRY(open_at(directory, path, O_RDONLY));
+  return read_all(fd.get(), limit, path);
+}
+
+Status write_all(int fd, std::string_view data, std::string_view name) {
+  while (!data.empty()) {
+    const ssize_t count = retry_interrupted([&] { return ::write(fd, data.data(), data.size()); });
+    if (count < 0) {
+      return sys_fail(errno, "write({})", name);
+    }
+    data.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return {};
+}
+
+Status write_file(int directory, const std::string& path, std::string_view data, int flags) {
+  const UniqueFd fd = TRY(open_at(directory, path, O_WRONLY | flags, 0600));
+  const ssize_t count = retry_interrupted([&] { return ::write(fd.get(), data.data(), data.size()); });
+  if (count < 0) {
+    return sys_fail(errno, "write \"{}\" to {}", one_line(data), path);
+  }
+  if (static_cast<std::size_t>(count) != data.size()) {
+    return sys_fail(EIO, "write \"{}\" to {}: only {} bytes were taken", one_line(data), path, count);
+  }
+  return {};
+}
+
+Result<struct stat> stat_fd(int fd, std::string_view name) {
+  struct stat status {};
+  if (::fstat(fd, &status) < 0) {
+    return sys_fail(errno, "fstat({})", name);
+  }
+  return status;
+}
+
+Result<struct stat> stat_at(int directory, const std::string& path, int flags) {
+  struct stat status {};
+  if (::fstatat(directory, path.c_str(), &status, flags) < 0) {
+    return sys_fail(errno, "fstatat({})", path);
+  }
+  return status;
+}
+
+Result<long> filesystem_type(int fd, std::string_view name) {
+  struct statfs status {};
+  if (::fstatfs(fd, &status) < 0) {
+    return sys_fail(errno, "fstatfs({})", name);
+  }
+  return static_cast<long>(status.f_type);
+}
+
+Status make_directory(int directory, const std::string& path, mode_t mode) {
+  if (::mkdirat(directory, path.c_str(), mode) < 0) {
+    return sys_fail(errno, "mkdir({})", path);
+  }
+  return {};
+}
+
+Status unlink_at(int directory, const std::string& path, int flags) {
+  if (::unlinkat(directory, path.c_str(), flags) < 0) {
+    return sys_fail(errno, "{}({})", (flags & AT_REMOVEDIR) != 0 ? "rmdir" : "unlink", path);
+  }
+  return {};
+}
+
+Status rename_at(int directory, const std::string& from, const std::string& to) {
+  if (::renameat(directory, from.c_str(), directory, to.c_str()) < 0) {
+    return sys_fail(errno, "rename({}, {})", from, to);
+  }
+  return {};
+}
+
+Status symlink_at(const std::string& target, int directory, const std::string& path) {
+  if (::symlinkat(target.c_str(), directory, path.c_str()) < 0) {
+    return sys_fail(errno, "symlink({} -> {})", path, target);
+  }
+  return {};
+}
+
+Status make_node(int directory, const std::string& path, mode_t mode, dev_t device) {
+  if (::mknodat(directory, path.c_str(), mode, device) < 0) {
+    return sys_fail(errno, "mknod({})", path);
+  }
+  return {};
+}
+
+Result<std::string> read_link(int directory, const std::string& path) {
+  std::array<char, 4096> buffer;
+  const ssize_t length = ::readlinkat(directory, path.c_str(), buffer.data(), buffer.size());
+  if (length < 0) {
+    return sys_fail(errno, "readlink({})", path);
+  }
+  if (static_cast<std::size_t>(length) == buffer.size()) {
+    return sys_fail(ENAMETOOLONG, "readlink({})", path);
+  }
+  return std::string(buffer.data(), static_cast<std::size_t>(length));
+}
+
+Status change_owner(int fd, uid_t uid, gid_t gid, std::string_view name) {
+  if (::fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0) {
+    return sys_fail(errno, "chown({}, {}, {})", name, uid, gid);
+  }
+  return {};
+}
+
+Status change_mode(int fd, mode_t mode, std::string_view name) {
+  if (::fchmod(fd, mode) < 0) {
+    return sys_fail(errno, "chmod({}, {:04o})", name, mode);
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> list_directory(int fd, std::string_view name) {
+  UniqueFd copy = TRY(duplicate(fd));
+  DIR* stream = ::fdopendir(copy.get());
+  if (stream == nullptr) {
+    return sys_fail(errno, "fdopendir({})", name);
+  }
+  [[maybe_unused]] const int owned_by_stream = copy.release();
+  ::rewinddir(stream);
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(stream)) {
+    const std::string_view entry_name = entry->d_name;
+    if (entry_name != "." && entry_name != "..") {
+      names.emplace_back(entry_name);
+    }
+    errno = 0;
+  }
+  const int read_error = errno;
+  ::closedir(stream);
+  if (read_error != 0) {
+    return sys_fail(read_error, "readdir({})", name);
+  }
+  return names;
+}
+
+Status lock_file(int fd, int operation, std::string_view name) {
+  if (retry_interrupted([&] { return ::flock(fd, operation); }) < 0) {
+    return sys_fail(errno, "flock({})", name);
+  }
+  return {};
+}
+
+Status duplicate_to(int fd, int target, int flags) {
+  if (retry_interrupted([&] { return ::dup3(fd, target, flags); }) < 0) {
+    return sys_fail(errno, "dup3({}, {})", fd, target);
+  }
+  return {};
+}
+
+Result<UniqueFd> duplicate(int fd, int minimum) {
+  const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, minimum);
+  if (copy < 0) {
+    return sys_fail(errno, "fcntl({}, F_DUPFD_CLOEXEC)", fd);
+  }
+  return UniqueFd(copy);
+}
+
+Status set_close_on_exec(int fd, bool on) {
+  if (::fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0) {
+    return sys_fail(errno, "fcntl({}, F_SETFD)", fd);
+  }
+  return {};
+}
+
+Status close_range_from(unsigned first, unsigned flags) {
+  if (::syscall(SYS_close_range, first, ~0U, flags) < 0) {
+    return sys_fail(errno, "close_range({}, ~0)", first);
+  }
+  return {};
+}
+
+Result<UniqueFd> memory_file(const char* name, bool executable) {
+  // Value of linux/memfd.h since 6.3; older kernels refuse it with EINVAL and make every memory file executable.
+  constexpr unsigned kMfdExec = 0x0010U;
+  const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  int fd = ::memfd_create(name, executable ? flags | kMfdExec : flags);
+  if (fd < 0 && errno == EINVAL && executable) {
+    fd = ::memfd_create(name, flags);
+  }
+  if (fd < 0) {
+    return sys_fail(errno, "memfd_create({})", name);
+  }
+  return UniqueFd(fd);
+}
+
+}  // namespace berth::sys

@@ -1,0 +1,134 @@
+#include <berth/sys/mount.hpp>
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+// glibc's <sys/mount.h> and <linux/mount.h> cannot be included together before glibc 2.37.
+extern "C" {
+int mount(const char* source, const char* target, const char* type, unsigned long flags, const void* data) noexcept;
+int umount2(const char* target, int flags) noexcept;
+}
+
+namespace berth::sys {
+namespace {
+
+constexpr unsigned long kMsMove = 8192;  // MS_MOVE
+constexpr int kMntDetach = 2;            // MNT_DETACH
+
+// The kernel queues messages of the form "e overlay: lowerdir is missing" on the context; the last error explains.
+std::string context_message(int context) {
+  std::string explanation;
+  std::array<char, 1024> buffer;
+  for (;;) {
+    const ssize_t length = ::read(context, buffer.data(), buffer.size());
+    if (length <= 0) {
+      return explanation;
+    }
+    std::string_view message(buffer.data(), static_cast<std::size_t>(length));
+    if (message.starts_with("e ")) {
+      message.remove_prefix(2);
+      while (message.ends_with('\n')) {
+        message.remove_suffix(1);
+      }
+      explanation = fmt::format(" [{}]", message);
+    }
+  }
+}
+
+Status configure(int context, unsigned command, const char* key, const char* value, std::string_view name) {
+  if (::syscall(SYS_fsconfig, context, command, key, value, 0) < 0) {
+    const int errnum = errno;
+    return sys_fail(errnum, "fsconfig({}){}", name, context_message(context));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<UniqueFd> fs_open(const std::string& type) {
+  const long fd = ::syscall(SYS_fsopen, type.c_str(), FSOPEN_CLOEXEC);
+  if (fd < 0) {
+    const int errnum = errno;
+    Error error = Error::system(errnum, fmt::format("fsopen({})", type));
+    if (errnum == ENODEV) {
+      error.add_hint("this kernel does not know that file system type");
+    }
+    return std::unexpected(std::move(error));
+  }
+  return UniqueFd(static_cast<int>(fd));
+}
+
+Status fs_set_flag(int context, const std::string& key) {
+  return configure(context, FSCONFIG_SET_FLAG, key.c_str(), nullptr, key);
+}
+
+Status fs_set_string(int context, const std::string& key, const std::string& value) {
+  return configure(context, FSCONFIG_SET_STRING, key.c_str(), value.c_str(), key + "=" + value);
+}
+
+Status fs_create(int context, std::string_view name) {
+  return configure(context, FSCONFIG_CMD_CREATE, nullptr, nullptr, name);
+}
+
+Result<UniqueFd> fs_mount(int context, std::uint64_t attributes, std::string_view name) {
+  const long fd = ::syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, static_cast<unsigned>(attributes));
+  if (fd < 0) {
+    const int errnum = errno;
+    return sys_fail(errnum, "fsmount({}){}", name, context_message(context));
+  }
+  return UniqueFd(static_cast<int>(fd));
+}
+
+Result<UniqueFd> open_tree(int directory, const std::string& path, unsigned flags, std::string_view name) {
+  if (path.empty()) {
+    flags |= AT_EMPTY_PATH;
+  }
+  const long fd = ::syscall(SYS_open_tree, directory, path.c_str(), flags | OPEN_TREE_CLOEXEC);
+  if (fd < 0) {
+    return sys_fail(errno, "open_tree({})", name);
+  }
+  return UniqueFd(static_cast<int>(fd));
+}
+
+Status move_mount(int mount_fd, int target, std::string_view name) {
+  if (::syscall(SYS_move_mount, mount_fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0) {
+    return sys_fail(errno, "move_mount({})", name);
+  }
+  return {};
+}
+
+Status mount_set_attributes(int mount_fd, const mount_attr& attributes, bool recursive, std::string_view name) {
+  mount_attr copy = attributes;
+  const unsigned flags = static_cast<unsigned>(AT_EMPTY_PATH) | (recursive ? unsigned{AT_RECURSIVE} : 0U);
+  if (::syscall(SYS_mount_setattr, mount_fd, "", flags, &copy, sizeof copy) < 0) {
+    return sys_fail(errno, "mount_setattr({})", name);
+  }
+  return {};
+}
+
+Status detach_mount(const char* path) {
+  if (::umount2(path, kMntDetach) < 0) {
+    return sys_fail(errno, "umount2({})", path);
+  }
+  return {};
+}
+
+Status pivot_root_here() {
+  if (::syscall(SYS_pivot_root, ".", ".") < 0) {
+    return sys_fail(errno, "pivot_root(., .)");
+  }
+  return {};
+}
+
+Status move_working_directory_to_root() {
+  if (::mount(".", "/", nullptr, kMsMove, nullptr) < 0) {
+    return sys_fail(errno, "mount(., /, MS_MOVE)");
+  }
+  return {};
+}
+
+}  // namespace berth::sys
