@@ -47,7 +47,12 @@ Result<UniqueFd> open_at2(int directory, const std::string& path, const open_how
     }
   }
   if (fd < 0) {
-    return sys_fail(errno, "openat2({})", name);
+    const int errnum = errno;
+    Error error = Error::system(errnum, fmt::format("openat2({})", name));
+    if (errnum == ENOSYS) {
+      error.add_hint("openat2 needs Linux 5.6, or a seccomp filter around this process forbids it");
+    }
+    return std::unexpected(std::move(error));
   }
   return UniqueFd(static_cast<int>(fd));
 }
@@ -95,16 +100,20 @@ Status write_all(int fd, std::string_view data, std::string_view name) {
   return {};
 }
 
-Status write_file(int directory, const std::string& path, std::string_view data, int flags) {
-  const UniqueFd fd = TRY(open_at(directory, path, O_WRONLY | flags, 0600));
-  const ssize_t count = retry_interrupted([&] { return ::write(fd.get(), data.data(), data.size()); });
+Status write_once(int fd, std::string_view data, std::string_view name) {
+  const ssize_t count = retry_interrupted([&] { return ::write(fd, data.data(), data.size()); });
   if (count < 0) {
-    return sys_fail(errno, "write \"{}\" to {}", one_line(data), path);
+    return sys_fail(errno, "write \"{}\" to {}", one_line(data), name);
   }
   if (static_cast<std::size_t>(count) != data.size()) {
-    return sys_fail(EIO, "write \"{}\" to {}: only {} bytes were taken", one_line(data), path, count);
+    return sys_fail(EIO, "write \"{}\" to {}: only {} bytes were taken", one_line(data), name, count);
   }
   return {};
+}
+
+Status write_file(int directory, const std::string& path, std::string_view data, int flags) {
+  const UniqueFd fd = TRY(open_at(directory, path, O_WRONLY | flags, 0600));
+  return write_once(fd.get(), data, path);
 }
 
 Result<struct stat> stat_fd(int fd, std::string_view name) {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 // glibc's <sys/mount.h> and <linux/mount.h> cannot be included together before glibc 2.37.
 extern "C" {
@@ -39,6 +40,15 @@ std::string context_message(int context) {
   }
 }
 
+// An error of a call that old kernels do not have says so; there is no way around these calls that is as safe.
+std::unexpected<Error> mount_api_failure(int errnum, std::string operation) {
+  Error error = Error::system(errnum, std::move(operation));
+  if (errnum == ENOSYS) {
+    error.add_hint("the mount API on descriptors needs Linux 5.12, or a seccomp filter around this process forbids it");
+  }
+  return std::unexpected(std::move(error));
+}
+
 Status configure(int context, unsigned command, const char* key, const char* value, std::string_view name) {
   if (::syscall(SYS_fsconfig, context, command, key, value, 0) < 0) {
     const int errnum = errno;
@@ -53,11 +63,11 @@ Result<UniqueFd> fs_open(const std::string& type) {
   const long fd = ::syscall(SYS_fsopen, type.c_str(), FSOPEN_CLOEXEC);
   if (fd < 0) {
     const int errnum = errno;
-    Error error = Error::system(errnum, fmt::format("fsopen({})", type));
+    auto failure = mount_api_failure(errnum, fmt::format("fsopen({})", type));
     if (errnum == ENODEV) {
-      error.add_hint("this kernel does not know that file system type");
+      failure.error().add_hint("this kernel does not know that file system type");
     }
-    return std::unexpected(std::move(error));
+    return failure;
   }
   return UniqueFd(static_cast<int>(fd));
 }
@@ -89,14 +99,16 @@ Result<UniqueFd> open_tree(int directory, const std::string& path, unsigned flag
   }
   const long fd = ::syscall(SYS_open_tree, directory, path.c_str(), flags | OPEN_TREE_CLOEXEC);
   if (fd < 0) {
-    return sys_fail(errno, "open_tree({})", name);
+    const int errnum = errno;
+    return mount_api_failure(errnum, fmt::format("open_tree({})", name));
   }
   return UniqueFd(static_cast<int>(fd));
 }
 
 Status move_mount(int mount_fd, int target, std::string_view name) {
   if (::syscall(SYS_move_mount, mount_fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0) {
-    return sys_fail(errno, "move_mount({})", name);
+    const int errnum = errno;
+    return mount_api_failure(errnum, fmt::format("move_mount({})", name));
   }
   return {};
 }
@@ -105,7 +117,8 @@ Status mount_set_attributes(int mount_fd, const mount_attr& attributes, bool rec
   mount_attr copy = attributes;
   const unsigned flags = static_cast<unsigned>(AT_EMPTY_PATH) | (recursive ? unsigned{AT_RECURSIVE} : 0U);
   if (::syscall(SYS_mount_setattr, mount_fd, "", flags, &copy, sizeof copy) < 0) {
-    return sys_fail(errno, "mount_setattr({})", name);
+    const int errnum = errno;
+    return mount_api_failure(errnum, fmt::format("mount_setattr({})", name));
   }
   return {};
 }

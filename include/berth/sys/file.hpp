@@ -29,6 +29,8 @@ Result<std::string> read_all(int fd, std::size_t limit, std::string_view name);
 Result<std::string> read_file(int directory, const std::string& path, std::size_t limit);
 /// Writes all bytes, over as many write(2) as it takes.
 Status write_all(int fd, std::string_view data, std::string_view name);
+/// One write(2) of all of `data`, as kernel files need it. A short write is an error.
+Status write_once(int fd, std::string_view data, std::string_view name);
 /// Opens with O_WRONLY (| flags) and writes `data` with a single write(2), as kernel files need it.
 /// A short write is an error.
 Status write_file(int directory, const std::string& path, std::string_view data, int flags = 0);
