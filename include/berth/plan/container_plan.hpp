@@ -2,6 +2,8 @@
 // found valid, read by the features; nothing in it is text that still has to be understood.
 #pragma once
 
+#include <berth/spec/hook.hpp>
+
 #include <linux/types.h>
 #include <sys/types.h>
 
@@ -84,8 +86,8 @@ enum class MountKind : std::uint8_t {
 struct Mount {
   MountKind kind = MountKind::kFilesystem;
   std::string destination;  ///< absolute, clean, in the container
-  std::string source;       ///< kBind: absolute on the host (a relative one was taken from the bundle)
-  std::string type;         ///< file system type, for kFilesystem
+  std::string source;  ///< kBind: absolute on the host (a relative one was taken from the bundle); else as it stands
+  std::string type;    ///< file system type, for kFilesystem
   /// Options of the file system itself, for fsconfig: key and value, or a flag without one ("ro", "sync" included).
   std::vector<std::pair<std::string, std::optional<std::string>>> fs_options;
   MountAttributes attributes;            ///< of this mount alone
@@ -316,12 +318,7 @@ struct Resources {
 
 // ---------------------------------------------------------------------------------------------- hooks
 
-struct Hook {
-  std::string path;
-  std::vector<std::string> args;  ///< args[0] is the program's name for itself; empty: the path
-  std::vector<std::string> env;
-  std::optional<std::chrono::seconds> timeout;
-};
+using Hook = spec::Hook;
 
 struct Hooks {
   std::vector<Hook> prestart;

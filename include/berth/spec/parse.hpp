@@ -1,0 +1,17 @@
+// From the bytes of config.json to the typed configuration.
+#pragma once
+
+#include <berth/base/error.hpp>
+#include <berth/spec/config.hpp>
+
+#include <string_view>
+
+namespace berth::spec {
+
+/// Reads config.json. Broken JSON gives one error with line, column and the JSON pointer reached; otherwise every
+/// property of the wrong type, out of its type's range or missing is named by its JSON pointer, all in one Error of
+/// kind kConfig. A null counts as absent; unknown properties are accepted (and logged at level debug), as the
+/// specification wants. What values mean is checked by plan::lower().
+Result<Config> parse_config(std::string_view text);
+
+}  // namespace berth::spec
