@@ -1,0 +1,58 @@
+"""System calls that Python 3.11 has no function for."""
+
+import ctypes
+import os
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+CLONE_NEWTIME = 0x00000080
+CLONE_NEWCGROUP = 0x02000000
+
+MS_BIND = 4096
+MS_REC = 16384
+MS_PRIVATE = 1 << 18
+MS_SHARED = 1 << 20
+MNT_DETACH = 2
+PR_SET_CHILD_SUBREAPER = 36
+KEYCTL_GET_KEYRING_ID = 0
+KEY_SPEC_SESSION_KEYRING = -3
+SYS_KEYCTL = 250
+
+
+def _check(result):
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result
+
+
+def unshare(flags):
+    _check(_libc.unshare(flags))
+
+
+def setns(fd, flags):
+    _check(_libc.setns(fd, flags))
+
+
+def mount(source, target, fstype, flags=0, data=None):
+    encode = lambda text: None if text is None else os.fsencode(text)
+    _check(_libc.mount(encode(source), encode(target), encode(fstype), ctypes.c_ulong(flags), encode(data)))
+
+
+def umount(target, flags=MNT_DETACH):
+    _check(_libc.umount2(os.fsencode(target), flags))
+
+
+def become_subreaper():
+    """Orphans of this process's descendants become its children, as they do for an engine's monitor."""
+    _check(_libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+
+
+def session_keyring():
+    return _check(_libc.syscall(SYS_KEYCTL, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0))

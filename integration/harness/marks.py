@@ -1,0 +1,20 @@
+"""Marks that tests of several subjects share."""
+
+import os
+
+import pytest
+
+#: Runs a test with this host's own cgroup hierarchies, and again with a private cgroup2 view.
+both_views = pytest.mark.parametrize("view", ["native", "v2"], indirect=True)
+
+
+def has_capability(number):
+    """Whether this process may use capability `number` of linux/capability.h."""
+    with open("/proc/self/status") as file:
+        line = next(line for line in file if line.startswith("CapEff:"))
+    return int(line.split()[1], 16) >> number & 1 == 1
+
+
+needs_sys_resource = pytest.mark.skipif(
+    not has_capability(24), reason="this machine has no CAP_SYS_RESOURCE: limits cannot be raised")
+needs_many_cpus = pytest.mark.skipif(os.cpu_count() < 2, reason="this machine has one CPU")

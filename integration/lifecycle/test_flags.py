@@ -1,0 +1,102 @@
+"""Flags of create and run that change what the process inherits."""
+
+import os
+
+import pytest
+
+from harness import libc
+
+
+def test_bundle_is_the_working_directory_by_default(bundle, container):
+    made = bundle("exit", 3)
+    with container(made) as box:
+        assert box.runtime("run", box.id, cwd=made.path).status == 3
+        assert box.runtime("run", "-b", made.path, box.id).status == 3
+
+
+def test_only_the_standard_descriptors_are_inherited(report):
+    with open("/etc/passwd") as file:
+        os.set_inheritable(file.fileno(), True)
+        seen = report(pass_fds=(file.fileno(),))
+    assert set(seen.fds) == {"0", "1", "2"}
+
+
+def test_preserve_fds(bundle, container):
+    read, write = os.pipe()
+    extra = [os.open("/dev/null", os.O_RDONLY) for _ in range(2)]
+
+    def only_three_and_four():
+        os.dup2(read, 60)
+        os.dup2(extra[0], 61)
+        os.dup2(60, 3)
+        os.dup2(61, 4)
+        for fd in (3, 4):
+            os.set_inheritable(fd, True)
+
+    try:
+        with container(bundle("report")) as box:
+            seen = box.run("--preserve-fds", "2", preexec=only_three_and_four, close_fds=False).report
+            assert set(seen.fds) == {"0", "1", "2", "3", "4"}
+            assert seen.fds["3"]["link"].startswith("pipe:")
+            assert seen.fds["4"]["link"] == "/dev/null"
+    finally:
+        for fd in [read, write, *extra]:
+            os.close(fd)
+
+
+def test_preserve_fds_that_do_not_exist(bundle, container):
+    with container(bundle("exit", 0)) as box:
+        assert "3" in box.run("--preserve-fds", "1").error
+
+
+def test_new_session_keyring(report):
+    seen = report()
+    assert seen.keyring["id"] > 0
+    assert seen.keyring["id"] != libc.session_keyring()
+
+
+def test_session_keyring_has_the_name_of_the_container(bundle, container):
+    with container(bundle("report")) as box:
+        assert box.id in box.run().report.keyring["description"]
+
+
+def test_no_new_keyring(report):
+    mine = libc.session_keyring()
+    seen = report(flags=["--no-new-keyring"])
+    assert seen.keyring["id"] == mine
+
+
+def test_no_pivot(report):
+    seen = report("--try", "create:/made", flags=["--no-pivot"])
+    assert seen.pid == 1
+    assert seen.tries["create:/made"] == 0
+    assert seen.mount("/proc")["fstype"] == "proc"
+    assert not any("/berth-it" in mount["point"] for mount in seen.mounts)
+
+
+def test_no_controlling_terminal(report):
+    """TIOCSTI would let a container type into the caller's terminal."""
+    seen = report()
+    assert seen.terminal["controlling_tty"] != 0
+    assert seen.sid == 1
+
+
+@pytest.mark.parametrize("flags", [["--no-such-flag"], ["--preserve-fds", "x"], ["--preserve-fds", "-1"]])
+def test_bad_flags(container, bundle, flags):
+    with container(bundle("exit", 0)) as box:
+        result = box.run(*flags)
+        assert result.status != 0
+        assert result.stderr
+
+
+def test_console_socket_needs_a_terminal(container, bundle):
+    with container(bundle("exit", 0)) as box:
+        assert "terminal" in box.create("--console-socket", "/tmp/none.sock").error
+
+
+def test_terminal_needs_a_console_socket_when_detached(container, bundle):
+    def terminal(config):
+        config["process"]["terminal"] = True
+
+    with container(bundle("exit", 0, change=terminal)) as box:
+        assert "console" in box.create().error

@@ -1,0 +1,98 @@
+"""list, ps and state for people and programs."""
+
+import datetime
+import json
+import os
+import re
+
+import pytest
+
+from harness.marks import both_views
+from harness.runtime import Runtime, wait_until
+
+
+@pytest.fixture
+def own_root(tmp_path, binary, view):
+    return Runtime(binary, str(tmp_path / "root"), view)
+
+
+def test_list_of_nothing(own_root):
+    result = own_root("list")
+    assert result.ok
+    assert result.stdout.split() == ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]
+    assert own_root("list", "--quiet").stdout == ""
+    assert own_root("list", "--format", "json").json in (None, [])
+
+
+def test_list(container, bundle, runtime):
+    made = bundle("sleep")
+    with container(made) as box:
+        box.must("create")
+        line = next(line for line in runtime("list").stdout.splitlines() if line.startswith(box.id + " "))
+        assert line.split()[:4] == [box.id, str(box.pid), "created", made.path]
+        assert line.split()[5] == "root"
+        assert box.id in runtime("list", "-q").stdout.splitlines()
+        entry = next(e for e in runtime("list", "-f", "json").json if e["id"] == box.id)
+        assert entry["pid"] == box.pid
+        assert entry["status"] == "created"
+        assert entry["bundle"] == made.path
+
+
+def test_list_with_an_unknown_format(runtime):
+    assert "format" in runtime("list", "--format", "xml").error
+
+
+def test_list_survives_a_broken_state(container, bundle, runtime, state_root):
+    """One bad directory does not hide the others."""
+    with container(bundle("sleep")) as box, container(bundle("sleep")) as broken:
+        box.must("create")
+        os.mkdir(os.path.join(state_root, broken.id))
+        result = runtime("list", "-q")
+        assert box.id in result.stdout.splitlines()
+        runtime("delete", "--force", broken.id)
+
+
+@both_views
+def test_ps(container, bundle, runtime):
+    with container(bundle("children", 2)) as box:
+        box.must("create")
+        box.must("start")
+        pids = wait_until(lambda: len(runtime("ps", "-f", "json", box.id).json) == 3 and
+                          runtime("ps", "-f", "json", box.id).json, what="3 processes")
+        assert box.pid in pids
+        table = runtime("ps", box.id)
+        assert table.ok, table
+        for pid in pids:
+            assert re.search(rf"\b{pid}\b", table.stdout), table
+
+
+def test_ps_passes_arguments_on(container, bundle, runtime):
+    with container(bundle("sleep")) as box:
+        box.must("create")
+        result = runtime("ps", box.id, "-o", "pid,comm")
+        assert result.ok, result
+        assert result.stdout.split()[:2] == ["PID", "COMMAND"]
+
+
+def test_state_document(container, bundle):
+    def annotate(config):
+        config["annotations"] = {"org.example.key": "value"}
+
+    made = bundle("sleep", change=annotate)
+    with container(made) as box:
+        box.must("create")
+        result = box.runtime("state", box.id)
+        state = json.loads(result.stdout)
+        assert re.fullmatch(r"1\.\d+\.\d+.*", state["ociVersion"])
+        assert state["annotations"] == {"org.example.key": "value"}
+        assert state["rootfs"] == made.rootfs
+        created = datetime.datetime.fromisoformat(state["created"][:19] + "+00:00")
+        assert abs((datetime.datetime.now(datetime.timezone.utc) - created).total_seconds()) < 60
+
+
+def test_state_of_a_symlinked_bundle_is_absolute(container, bundle):
+    made = bundle("sleep")
+    with container(made) as box:
+        result = box.runtime("create", "--bundle", ".", box.id, cwd=made.path)
+        assert result.ok, result
+        assert box.state()["bundle"] == made.path
