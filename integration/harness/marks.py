@@ -1,7 +1,5 @@
 """Marks that tests of several subjects share."""
 
-import os
-
 import pytest
 
 #: Runs a test with this host's own cgroup hierarchies, and again with a private cgroup2 view.
@@ -17,4 +15,3 @@ def has_capability(number):
 
 needs_sys_resource = pytest.mark.skipif(
     not has_capability(24), reason="this machine has no CAP_SYS_RESOURCE: limits cannot be raised")
-needs_many_cpus = pytest.mark.skipif(os.cpu_count() < 2, reason="this machine has one CPU")

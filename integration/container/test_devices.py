@@ -1,0 +1,189 @@
+"""/dev: default devices and links, linux.devices, and what the device rules let through."""
+
+import errno
+import os
+
+import pytest
+
+from harness.marks import both_views
+
+DEFAULTS = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
+LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2",
+         "ptmx": "pts/ptmx"}
+
+
+def all_capabilities(config):
+    config["process"]["capabilities"] = {name: ["CAP_MKNOD", "CAP_DAC_OVERRIDE"]
+                                         for name in ("bounding", "effective", "permitted")}
+
+
+def device(path, type="c", major=1, minor=3, **more):
+    return {"path": path, "type": type, "major": major, "minor": minor, **more}
+
+
+def devices(*entries, rules=()):
+    def change(config):
+        config["linux"]["devices"] = list(entries)
+        config["linux"]["resources"]["devices"] += rules
+    return change
+
+
+def entry(listing, name):
+    return next(value for path, value in listing[name].items())
+
+
+def test_default_devices_and_links(report):
+    listing = report("--list", "/dev").lists["/dev"]
+    for name, (major, minor) in DEFAULTS.items():
+        found = entry(listing, name)
+        assert (found["type"], found["major"], found["minor"]) == ("char", major, minor), name
+        assert found["mode"] == 0o666, name
+        assert (found["uid"], found["gid"]) == (0, 0), name
+    for name, target in LINKS.items():
+        assert entry(listing, name)["target"] == target
+    assert set(listing) <= {*DEFAULTS, *LINKS, "pts", "shm", "mqueue", "console", "core"}
+
+
+def test_no_console_without_a_terminal(report):
+    assert "console" not in report("--list", "/dev").lists["/dev"]
+
+
+def test_default_devices_ignore_the_umask(report):
+    listing = report("--list", "/dev", preexec=lambda: os.umask(0o777)).lists["/dev"]
+    assert entry(listing, "null")["mode"] == 0o666
+
+
+@both_views
+def test_default_devices_work(report):
+    seen = report(*[arg for name in ("null", "zero", "full", "random", "urandom") for arg in ("--try", f"read:/dev/{name}")],
+                  "--try", "write:/dev/null", "--try", "read:/dev/ptmx")
+    assert set(seen.tries.values()) == {0}
+
+
+def test_devices_of_the_configuration(report):
+    seen = report("--list", "/dev", "--stat", "/dev/sub/fuse", "--stat", "/dev/pipe",
+                  change=devices(device("/dev/mine", minor=5, fileMode=0o640, uid=3, gid=4),
+                                 device("/dev/sub/fuse", major=10, minor=229),
+                                 {"path": "/dev/pipe", "type": "p", "fileMode": 0o600},
+                                 device("/dev/blk", "b", 7, 1, fileMode=0o600)))
+    found = entry(seen.lists["/dev"], "mine")
+    assert (found["type"], found["major"], found["minor"], found["mode"]) == ("char", 1, 5, 0o640)
+    assert (found["uid"], found["gid"]) == (3, 4)
+    found = seen.stats["/dev/sub/fuse"]
+    assert (found["type"], found["major"], found["minor"]) == ("char", 10, 229)
+    assert seen.stats["/dev/pipe"]["type"] == "fifo"
+    assert entry(seen.lists["/dev"], "blk")["type"] == "block"
+
+
+def test_device_without_a_dev_mount(bundle, container):
+    """The nodes go into the root file system itself."""
+    made = bundle("report", "--stat", "/dev/null", "--stat", "/dev/mine",
+                  change=lambda config: (devices(device("/dev/mine", minor=7))(config), config.update(
+                      mounts=[m for m in config["mounts"] if not m["destination"].startswith("/dev")])))
+    with container(made) as box:
+        seen = box.run().report
+    assert (seen.stats["/dev/null"]["major"], seen.stats["/dev/null"]["minor"]) == (1, 3)
+    assert (seen.stats["/dev/mine"]["major"], seen.stats["/dev/mine"]["minor"]) == (1, 7)
+
+
+@both_views
+def test_rules_deny_what_is_not_allowed(report):
+    """CAP_MKNOD alone opens no device of the host (GHSA-g54h-m393-cpwq)."""
+    seen = report("--try", "mknod-open:/tmp/kmsg,c,1,11", "--try", "mknod:/tmp/mem,c,1,1", "--try", "mknod:/tmp/disk,b,254,0",
+                  "--try", "mknod:/tmp/disk2,b,8,0", change=all_capabilities)
+    assert set(seen.tries.values()) == {errno.EPERM}, seen.tries
+
+
+@both_views
+def test_no_rules_at_all_deny_too(report):
+    def change(config):
+        all_capabilities(config)
+        del config["linux"]["resources"]
+
+    seen = report("--try", "mknod-open:/tmp/disk,b,254,0", "--try", "read:/dev/null", change=change)
+    assert seen.tries == {"mknod-open:/tmp/disk,b,254,0": errno.EPERM, "read:/dev/null": 0}
+
+
+@both_views
+def test_a_rule_allows_one_device(report):
+    def change(config):
+        all_capabilities(config)
+        config["linux"]["resources"]["devices"].append(
+            {"allow": True, "type": "c", "major": 1, "minor": 11, "access": "rwm"})
+
+    seen = report("--try", "mknod-open:/tmp/kmsg,c,1,11", "--try", "mknod-open:/tmp/mem,c,1,1", change=change)
+    assert seen.tries == {"mknod-open:/tmp/kmsg,c,1,11": 0, "mknod-open:/tmp/mem,c,1,1": errno.EPERM}
+
+
+@both_views
+@pytest.mark.parametrize("access, read, write, mknod", [
+    ("r", 0, errno.EPERM, errno.EPERM), ("rw", 0, 0, errno.EPERM), ("rwm", 0, 0, 0), ("w", errno.EPERM, 0, errno.EPERM)])
+def test_access_letters(report, access, read, write, mknod):
+    """/dev/mine is 1:3 under a number of its own: 4:0 would need hardware, so a loop device's character twin, 10:237."""
+    def change(config):
+        all_capabilities(config)
+        config["linux"]["devices"] = [device("/dev/mine", major=1, minor=11, fileMode=0o666)]
+        config["linux"]["resources"]["devices"] = [
+            {"allow": False, "access": "rwm"},
+            {"allow": True, "type": "c", "major": 1, "minor": 11, "access": access}]
+
+    seen = report("--try", "read:/dev/mine", "--try", "write:/dev/mine", "--try", "mknod:/tmp/n,c,1,11", change=change)
+    assert seen.tries == {"read:/dev/mine": read, "write:/dev/mine": write, "mknod:/tmp/n,c,1,11": mknod}
+
+
+@both_views
+def test_wildcard_numbers(report):
+    def change(config):
+        all_capabilities(config)
+        config["linux"]["resources"]["devices"] += [{"allow": True, "type": "c", "major": 1, "access": "rwm"}]
+
+    seen = report("--try", "mknod-open:/tmp/kmsg,c,1,11", "--try", "mknod:/tmp/b,b,1,11", "--try", "mknod:/tmp/m,c,10,1",
+                  change=change)
+    assert seen.tries == {"mknod-open:/tmp/kmsg,c,1,11": 0, "mknod:/tmp/b,b,1,11": errno.EPERM,
+                          "mknod:/tmp/m,c,10,1": errno.EPERM}
+
+
+@both_views
+def test_the_last_matching_rule_counts(report):
+    def change(config):
+        all_capabilities(config)
+        config["linux"]["resources"]["devices"] += [
+            {"allow": True, "type": "c", "major": 1, "minor": 11, "access": "rwm"},
+            {"allow": False, "type": "c", "major": 1, "minor": 11, "access": "rwm"}]
+
+    assert report("--try", "mknod:/tmp/kmsg,c,1,11", change=change).tries == {"mknod:/tmp/kmsg,c,1,11": errno.EPERM}
+
+
+@both_views
+def test_allow_all(report):
+    def change(config):
+        all_capabilities(config)
+        config["linux"]["resources"]["devices"] = [{"allow": True, "access": "rwm"}]
+
+    seen = report("--try", "mknod-open:/tmp/kmsg,c,1,11", "--try", "mknod:/tmp/disk,b,254,0", change=change)
+    assert set(seen.tries.values()) == {0}
+
+
+@both_views
+def test_allow_all_but_one(report):
+    def change(config):
+        all_capabilities(config)
+        config["linux"]["resources"]["devices"] = [
+            {"allow": True, "access": "rwm"}, {"allow": False, "type": "b", "major": 254, "minor": 0, "access": "rwm"}]
+
+    seen = report("--try", "mknod-open:/tmp/kmsg,c,1,11", "--try", "mknod:/tmp/disk,b,254,0", change=change)
+    assert seen.tries == {"mknod-open:/tmp/kmsg,c,1,11": 0, "mknod:/tmp/disk,b,254,0": errno.EPERM}
+
+
+def test_devices_in_a_user_namespace(report):
+    """mknod(2) is not possible there: the host's nodes are bound."""
+    def change(config):
+        config["linux"]["namespaces"].append({"type": "user"})
+        config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = [
+            {"containerID": 0, "hostID": 100000, "size": 65536}]
+
+    seen = report("--list", "/dev", "--try", "write:/dev/null", "--try", "read:/dev/urandom", change=change)
+    for name, numbers in DEFAULTS.items():
+        found = entry(seen.lists["/dev"], name)
+        assert (found["major"], found["minor"]) == numbers
+    assert set(seen.tries.values()) == {0}

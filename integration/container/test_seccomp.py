@@ -1,0 +1,177 @@
+"""Seccomp filters as the program feels them."""
+
+import errno
+import signal
+
+import pytest
+
+PERSONALITY = 135
+GETPRIORITY = 140
+SYSCALL_SYSLOG = 103
+
+
+def seccomp(**filter):
+    def change(config):
+        config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"], **filter}
+    return change
+
+
+def rule(action, *names, args=None, errno_ret=None):
+    made = {"names": list(names), "action": action}
+    if args is not None:
+        made["args"] = args
+    if errno_ret is not None:
+        made["errnoRet"] = errno_ret
+    return made
+
+
+def argument(value, op="SCMP_CMP_EQ", index=0, **more):
+    return {"index": index, "value": value, "op": op, **more}
+
+
+def test_without_a_filter(report):
+    assert report().status["Seccomp"] == "0"
+
+
+def test_filter_mode(report):
+    seen = report(change=seccomp(syscalls=[rule("SCMP_ACT_ERRNO", "sethostname")]))
+    assert seen.status["Seccomp"] == "2"
+
+
+@pytest.mark.parametrize("nnp", [True, False])
+def test_errno_defaults_to_eperm(report, nnp):
+    def change(config):
+        config["process"]["noNewPrivileges"] = nnp
+        seccomp(syscalls=[rule("SCMP_ACT_ERRNO", "getpriority", "keyctl")])(config)
+
+    seen = report("--try", f"syscall:{GETPRIORITY}", "--try", "keyring", change=change)
+    assert set(seen.tries.values()) == {errno.EPERM}
+    assert seen.status["Seccomp"] == "2"
+
+
+def test_errno_of_a_rule(report):
+    seen = report("--try", f"syscall:{GETPRIORITY}",
+                  change=seccomp(syscalls=[rule("SCMP_ACT_ERRNO", "getpriority", errno_ret=errno.EDOM)]))
+    assert seen.tries[f"syscall:{GETPRIORITY}"] == errno.EDOM
+
+
+def test_default_errno(report):
+    """An allow-list with ENOSYS for the rest, which lets programs fall back."""
+    def change(config):
+        with_every_call = seccomp(defaultAction="SCMP_ACT_ERRNO", defaultErrnoRet=38,
+                                  syscalls=[rule("SCMP_ACT_ALLOW", *every_call()),
+                                            rule("SCMP_ACT_ERRNO", "syslog", errno_ret=1)])
+        with_every_call(config)
+
+    seen = report("--try", f"syscall:{GETPRIORITY}", "--try", f"syscall:{SYSCALL_SYSLOG}", "--try", "syscall:999",
+                  change=change)
+    assert seen.tries == {f"syscall:{GETPRIORITY}": errno.ENOSYS, f"syscall:{SYSCALL_SYSLOG}": errno.EPERM,
+                          "syscall:999": errno.ENOSYS}
+
+
+def every_call():
+    """What the probe needs, by the list of Podman's configuration without getpriority."""
+    import json
+    import os
+    path = os.path.join(os.path.dirname(__file__), "../bundles/podman-default.json")
+    with open(path) as file:
+        rules = json.load(file)["linux"]["seccomp"]["syscalls"]
+    names = {name for r in rules if r["action"] == "SCMP_ACT_ALLOW" and "args" not in r for name in r["names"]}
+    return sorted(names - {"getpriority", "syslog"})
+
+
+def test_argument_rules(report):
+    """personality(2) as Docker allows it: a few values."""
+    allowed = [rule("SCMP_ACT_ALLOW", "personality", args=[argument(value)]) for value in (0, 8, 0xffffffff)]
+    names = [*every_call()]
+
+    seen = report("--try", "personality:0", "--try", "personality:8", "--try", "personality:0x0040000",
+                  "--try", "personality:0xffffffff", "--try", "personality:9",
+                  change=seccomp(defaultAction="SCMP_ACT_ERRNO", syscalls=[rule("SCMP_ACT_ALLOW", *names), *allowed]))
+    assert seen.tries == {"personality:0": 0, "personality:8": 0, "personality:0x0040000": errno.EPERM,
+                          "personality:0xffffffff": 0, "personality:9": errno.EPERM}
+
+
+@pytest.mark.parametrize("op, value, hits", [
+    ("SCMP_CMP_EQ", 8, {8}), ("SCMP_CMP_NE", 8, {0, 9, 16}), ("SCMP_CMP_LT", 8, {0}), ("SCMP_CMP_LE", 8, {0, 8}),
+    ("SCMP_CMP_GT", 8, {9, 16}), ("SCMP_CMP_GE", 8, {8, 9, 16})])
+def test_operators(report, op, value, hits):
+    seen = report(*[arg for v in (0, 8, 9, 16) for arg in ("--try", f"personality:{v}")],
+                  change=seccomp(syscalls=[rule("SCMP_ACT_ERRNO", "personality", args=[argument(value, op)])]))
+    assert {int(name.split(":")[1]) for name, e in seen.tries.items() if e == errno.EPERM} == hits
+
+
+def test_masked_equality(report):
+    seen = report("--try", "personality:9", "--try", "personality:1", "--try", "personality:8", "--try", "personality:0",
+                  change=seccomp(syscalls=[rule("SCMP_ACT_ERRNO", "personality",
+                                                args=[argument(8, "SCMP_CMP_MASKED_EQ", valueTwo=8)])]))
+    assert seen.tries == {"personality:9": errno.EPERM, "personality:1": 0, "personality:8": errno.EPERM, "personality:0": 0}
+
+
+def test_two_conditions_on_one_argument_are_alternatives(report):
+    """runc: a rule with several conditions on one argument is one rule for each."""
+    seen = report("--try", "personality:8", "--try", "personality:9", "--try", "personality:0",
+                  change=seccomp(syscalls=[rule("SCMP_ACT_ERRNO", "personality", args=[argument(8), argument(9)])]))
+    assert seen.tries == {"personality:8": errno.EPERM, "personality:9": errno.EPERM, "personality:0": 0}
+
+
+@pytest.mark.parametrize("action, number", [("SCMP_ACT_KILL", signal.SIGSYS), ("SCMP_ACT_KILL_PROCESS", signal.SIGSYS),
+                                            ("SCMP_ACT_KILL_THREAD", signal.SIGSYS), ("SCMP_ACT_TRAP", signal.SIGSYS)])
+def test_deadly_actions(report, action, number):
+    seen = report("--try", f"syscall:{GETPRIORITY}", change=seccomp(syscalls=[rule(action, "getpriority")]))
+    assert seen.tries[f"syscall:{GETPRIORITY}"] == 256 + number
+
+
+def test_log_action_lets_the_call_through(report):
+    seen = report("--try", f"syscall:{GETPRIORITY}", change=seccomp(syscalls=[rule("SCMP_ACT_LOG", "getpriority")]))
+    assert seen.tries[f"syscall:{GETPRIORITY}"] == 0
+
+
+def test_trace_action_without_a_tracer(report):
+    seen = report("--try", f"syscall:{GETPRIORITY}", change=seccomp(syscalls=[rule("SCMP_ACT_TRACE", "getpriority")]))
+    assert seen.tries[f"syscall:{GETPRIORITY}"] == errno.ENOSYS
+
+
+GETPRIORITY_32 = 96
+
+
+@pytest.mark.parametrize("architectures, wanted", [
+    (["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"], errno.EPERM), (["SCMP_ARCH_X86_64"], 256 + signal.SIGSYS)])
+def test_32_bit_calls(run, architectures, wanted):
+    """The 32-bit entry has numbers of its own: with the architecture in the filter the rule holds there, without it
+    a call through it is fatal."""
+    result = run("report", "--try", f"syscall32:{GETPRIORITY_32}", "--try", f"syscall:{GETPRIORITY}",
+                 change=seccomp(architectures=architectures, syscalls=[rule("SCMP_ACT_ERRNO", "getpriority")]))
+    seen = result.report
+    if seen.tries[f"syscall32:{GETPRIORITY_32}"] == 256 + signal.SIGSEGV:
+        pytest.skip("this kernel has no 32-bit entry (CONFIG_IA32_EMULATION)")
+    assert seen.tries == {f"syscall32:{GETPRIORITY_32}": wanted, f"syscall:{GETPRIORITY}": errno.EPERM}
+
+
+@pytest.mark.parametrize("flags", [[], ["SECCOMP_FILTER_FLAG_LOG"], ["SECCOMP_FILTER_FLAG_SPEC_ALLOW"],
+                                   ["SECCOMP_FILTER_FLAG_TSYNC"]])
+def test_flags(report, flags):
+    seen = report("--try", f"syscall:{GETPRIORITY}",
+                  change=seccomp(flags=flags, syscalls=[rule("SCMP_ACT_ERRNO", "getpriority")]))
+    assert seen.tries[f"syscall:{GETPRIORITY}"] == errno.EPERM
+
+
+def test_unknown_system_calls_are_skipped(report):
+    """Engines' lists name calls of other architectures and newer kernels."""
+    seen = report("--try", f"syscall:{GETPRIORITY}",
+                  change=seccomp(syscalls=[rule("SCMP_ACT_ERRNO", "no_such_call", "getpriority", "s390_pci_mmio_read")]))
+    assert seen.tries[f"syscall:{GETPRIORITY}"] == errno.EPERM
+
+
+@pytest.mark.parametrize("change, pointer", [
+    (seccomp(defaultAction="SCMP_ACT_NOSUCH"), "/linux/seccomp/defaultAction"),
+    (seccomp(architectures=["SCMP_ARCH_NOSUCH"]), "/linux/seccomp/architectures/0"),
+    (seccomp(syscalls=[rule("SCMP_ACT_NOSUCH", "read")]), "/linux/seccomp/syscalls/0/action"),
+    (seccomp(syscalls=[rule("SCMP_ACT_ERRNO", "read", args=[argument(0, "SCMP_CMP_NOSUCH")])]),
+     "/linux/seccomp/syscalls/0/args/0/op"),
+    (seccomp(syscalls=[rule("SCMP_ACT_ERRNO", "read", args=[argument(0, index=6)])]),
+     "/linux/seccomp/syscalls/0/args/0/index"),
+    (seccomp(flags=["SECCOMP_FILTER_FLAG_NOSUCH"]), "/linux/seccomp/flags/0"),
+])
+def test_bad_filters(run, change, pointer):
+    assert pointer in run("exit", 0, change=change).error
