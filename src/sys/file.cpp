@@ -1,11 +1,12 @@
 #include <berth/sys/file.hpp>
 
 #include <dirent.h>
-#include <linux/close_range.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
@@ -87,6 +88,17 @@ Result<std::string> read_all(int fd, std::size_t limit, std::string_view name) {
 Result<std::string> read_file(int directory, const std::string& path, std::size_t limit) {
   const UniqueFd fd = TRY(open_at(directory, path, O_RDONLY));
   return read_all(fd.get(), limit, path);
+}
+
+Status read_at(int fd, std::span<std::byte> buffer, off_t offset, std::string_view name) {
+  const ssize_t count = retry_interrupted([&] { return ::pread(fd, buffer.data(), buffer.size(), offset); });
+  if (count < 0) {
+    return sys_fail(errno, "pread({})", name);
+  }
+  if (static_cast<std::size_t>(count) != buffer.size()) {
+    return sys_fail(EIO, "pread({}): {} bytes of {}", name, count, buffer.size());
+  }
+  return {};
 }
 
 Status write_all(int fd, std::string_view data, std::string_view name) {
@@ -201,6 +213,34 @@ Status change_mode(int fd, mode_t mode, std::string_view name) {
   return {};
 }
 
+Status change_times(int fd, const timespec& accessed, const timespec& modified, std::string_view name) {
+  const std::array<timespec, 2> times{accessed, modified};
+  if (::utimensat(fd, "", times.data(), AT_EMPTY_PATH) < 0) {
+    return sys_fail(errno, "utimensat({})", name);
+  }
+  return {};
+}
+
+Status set_attribute(int fd, const char* attribute, std::string_view value, std::string_view name) {
+  if (::fsetxattr(fd, attribute, value.data(), value.size(), 0) < 0) {
+    return sys_fail(errno, "setxattr({}, {}, {})", name, attribute, one_line(value));
+  }
+  return {};
+}
+
+Status copy_data(int from, int to, std::string_view name) {
+  constexpr std::size_t kPart = std::size_t{1} << 30U;
+  for (;;) {
+    const ssize_t count = retry_interrupted([&] { return ::sendfile(to, from, nullptr, kPart); });
+    if (count < 0) {
+      return sys_fail(errno, "sendfile({})", name);
+    }
+    if (count == 0) {
+      return {};
+    }
+  }
+}
+
 Result<std::vector<std::string>> list_directory(int fd, std::string_view name) {
   UniqueFd copy = TRY(duplicate(fd));
   DIR* stream = ::fdopendir(copy.get());
@@ -224,6 +264,12 @@ Result<std::vector<std::string>> list_directory(int fd, std::string_view name) {
     return sys_fail(read_error, "readdir({})", name);
   }
   return names;
+}
+
+FileModeMask::FileModeMask(mode_t mask) : before_(::umask(mask)) {}
+
+FileModeMask::~FileModeMask() {
+  ::umask(before_);
 }
 
 Status lock_file(int fd, int operation, std::string_view name) {
@@ -255,9 +301,9 @@ Status set_close_on_exec(int fd, bool on) {
   return {};
 }
 
-Status close_range_from(unsigned first, unsigned flags) {
-  if (::syscall(SYS_close_range, first, ~0U, flags) < 0) {
-    return sys_fail(errno, "close_range({}, ~0)", first);
+Status close_fds(unsigned first, unsigned last) {
+  if (first <= last && ::syscall(SYS_close_range, first, last, 0) < 0) {
+    return sys_fail(errno, "close_range({}, {})", first, last);
   }
   return {};
 }

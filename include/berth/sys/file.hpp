@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,8 @@ Result<UniqueFd> open_at2(int directory, const std::string& path, const open_how
 Result<std::string> read_all(int fd, std::size_t limit, std::string_view name);
 /// Opens and reads to the end.
 Result<std::string> read_file(int directory, const std::string& path, std::size_t limit);
+/// pread(2): fills `buffer` from `offset` on; a file that ends before that is an error.
+Status read_at(int fd, std::span<std::byte> buffer, off_t offset, std::string_view name);
 /// Writes all bytes, over as many write(2) as it takes.
 Status write_all(int fd, std::string_view data, std::string_view name);
 /// One write(2) of all of `data`, as kernel files need it. A short write is an error.
@@ -57,8 +60,26 @@ Result<std::string> read_link(int directory, const std::string& path);
 Status change_owner(int fd, uid_t uid, gid_t gid, std::string_view name);
 /// fchmod(2); `fd` must not be O_PATH.
 Status change_mode(int fd, mode_t mode, std::string_view name);
+/// utimensat(2) on `fd` itself (AT_EMPTY_PATH, so O_PATH is enough): last access and modification.
+Status change_times(int fd, const timespec& accessed, const timespec& modified, std::string_view name);
+/// fsetxattr(2); `fd` must not be O_PATH.
+Status set_attribute(int fd, const char* attribute, std::string_view value, std::string_view name);
+/// sendfile(2) from the offset of `from` to its end.
+Status copy_data(int from, int to, std::string_view name);
 /// Names in a directory without . and .., in no order. `fd` must be readable (not O_PATH).
 Result<std::vector<std::string>> list_directory(int fd, std::string_view name);
+
+/// umask(2) while this object lives: modes given to calls that make files are taken exactly with a mask of 0.
+class FileModeMask {
+ public:
+  explicit FileModeMask(mode_t mask);
+  FileModeMask(const FileModeMask&) = delete;
+  FileModeMask& operator=(const FileModeMask&) = delete;
+  ~FileModeMask();
+
+ private:
+  mode_t before_;
+};
 
 /// flock(2): waits for the lock unless `operation` holds LOCK_NB.
 Status lock_file(int fd, int operation, std::string_view name);
@@ -68,8 +89,8 @@ Status duplicate_to(int fd, int target, int flags);
 Result<UniqueFd> duplicate(int fd, int minimum = 3);
 /// Sets or clears FD_CLOEXEC.
 Status set_close_on_exec(int fd, bool on);
-/// close_range(2) from `first` to the last descriptor; `flags` as in the manual page.
-Status close_range_from(unsigned first, unsigned flags);
+/// close_range(2): closes every descriptor from `first` to `last`, both included.
+Status close_fds(unsigned first, unsigned last);
 /// A memory file (memfd_create(2)) that may be sealed; `executable` asks for MFD_EXEC where the kernel knows it.
 Result<UniqueFd> memory_file(const char* name, bool executable);
 

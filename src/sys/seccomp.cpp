@@ -1,0 +1,30 @@
+#include <berth/sys/seccomp.hpp>
+
+#include <linux/seccomp.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace berth::sys {
+
+Status set_seccomp_filter(std::span<const sock_filter> program, std::uint64_t flags) {
+  // The kernel only reads the program; sock_fprog has no const pointer.
+  const sock_fprog request = {static_cast<unsigned short>(program.size()), const_cast<sock_filter*>(program.data())};
+  const long result = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &request);
+  if (result == 0) {
+    return {};
+  }
+  // A positive result is the thread that SECCOMP_FILTER_FLAG_TSYNC could not take along.
+  Error error = Error::system(
+      result > 0 ? EBUSY : errno,
+      fmt::format("seccomp(SECCOMP_SET_MODE_FILTER, flags {:#x}, {} instructions)", flags, program.size()));
+  if (error.is(EACCES)) {
+    error.add_hint("it needs process.noNewPrivileges or CAP_SYS_ADMIN");
+  } else if (error.is(EINVAL)) {
+    error.add_hint("the kernel does not know one of linux.seccomp.flags");
+  }
+  return std::unexpected(std::move(error));
+}
+
+}  // namespace berth::sys
