@@ -146,6 +146,13 @@ Result<sys::UniqueFd> RootDir::open(std::string_view path, int flags) const {
   return sys::open_at2(fd_.get(), path.empty() ? "/" : std::string(path), how, name_in_errors(path));
 }
 
+Result<sys::UniqueFd> RootDir::open_without_links(std::string_view path, int flags) const {
+  open_how how{};
+  how.flags = static_cast<unsigned>(flags);
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
+  return sys::open_at2(fd_.get(), path.empty() ? "/" : std::string(path), how, name_in_errors(path));
+}
+
 Result<sys::UniqueFd> RootDir::make_directories(std::string_view path, mode_t mode) const {
   auto existing = open(path, O_PATH | O_DIRECTORY);
   if (existing || !existing.error().is(ENOENT)) {

@@ -113,12 +113,50 @@ Status move_mount(int mount_fd, int target, std::string_view name) {
   return {};
 }
 
+Status move_mount_into(int mount_fd, int directory, const std::string& entry, std::string_view name) {
+  if (::syscall(SYS_move_mount, mount_fd, "", directory, entry.c_str(), MOVE_MOUNT_F_EMPTY_PATH) < 0) {
+    const int errnum = errno;
+    return mount_api_failure(errnum, fmt::format("move_mount({})", name));
+  }
+  return {};
+}
+
 Status mount_set_attributes(int mount_fd, const mount_attr& attributes, bool recursive, std::string_view name) {
   mount_attr copy = attributes;
   const unsigned flags = static_cast<unsigned>(AT_EMPTY_PATH) | (recursive ? unsigned{AT_RECURSIVE} : 0U);
   if (::syscall(SYS_mount_setattr, mount_fd, "", flags, &copy, sizeof copy) < 0) {
     const int errnum = errno;
     return mount_api_failure(errnum, fmt::format("mount_setattr({})", name));
+  }
+  return {};
+}
+
+Status root_set_attributes(const mount_attr& attributes, bool recursive) {
+  mount_attr copy = attributes;
+  if (::syscall(SYS_mount_setattr, AT_FDCWD, "/", recursive ? AT_RECURSIVE : 0, &copy, sizeof copy) < 0) {
+    const int errnum = errno;
+    return mount_api_failure(errnum, "mount_setattr(/)");
+  }
+  return {};
+}
+
+Status enter_directory(int directory, std::string_view name) {
+  if (::fchdir(directory) < 0) {
+    return sys_fail(errno, "fchdir({})", name);
+  }
+  return {};
+}
+
+Status enter_root() {
+  if (::chdir("/") < 0) {
+    return sys_fail(errno, "chdir(/)");
+  }
+  return {};
+}
+
+Status change_root_here() {
+  if (::chroot(".") < 0) {
+    return sys_fail(errno, "chroot(.)");
   }
   return {};
 }

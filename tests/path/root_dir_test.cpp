@@ -62,6 +62,15 @@ TEST_CASE("paths are resolved inside the root") {
   CHECK(missing.error().message() == "openat2(<rootfs>/up/canary/secret): No such file or directory");
 }
 
+TEST_CASE("a path can be taken as it is written") {
+  Fixture fixture;
+  fixture.tree.directory("root/proc/sys").link("root/kernel", "proc").link("root/proc/link", "sys");
+  CHECK(is_at(fixture.root.open_without_links("/proc/sys", O_PATH), fixture.tree, "root/proc/sys"));
+  CHECK(fixture.root.open_without_links("/kernel/sys", O_PATH).error().is(ELOOP));
+  CHECK(fixture.root.open_without_links("/proc/link", O_PATH).error().is(ELOOP));
+  CHECK(fixture.root.open_without_links("/proc/none", O_PATH).error().is(ENOENT));
+}
+
 TEST_CASE("magic links are refused") {
   const RootDir root(berth::sys::open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY).value());
   const auto opened = root.open("/proc/self/root/etc", O_PATH);

@@ -23,6 +23,9 @@ class RootDir {
 
   /// openat2(2) with these open flags; O_PATH|O_NOFOLLOW gives the last component itself, symbolic link or not.
   [[nodiscard]] Result<sys::UniqueFd> open(std::string_view path, int flags) const;
+  /// The same, but fails with ELOOP when a symbolic link is met on the way or at the end: what it opens is at `path`
+  /// as written.
+  [[nodiscard]] Result<sys::UniqueFd> open_without_links(std::string_view path, int flags) const;
   /// Makes the directory and all its parents where they are missing, and opens it as O_PATH|O_DIRECTORY. Each
   /// component is opened and verified before the next is made in it, so that nobody who swaps one for a link moves the
   /// rest elsewhere.

@@ -8,7 +8,6 @@
 #include <berth/plan/container_plan.hpp>
 #include <berth/sys/unique_fd.hpp>
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,9 +15,22 @@ namespace berth::rootfs {
 
 struct Options {
   bool no_pivot = false;
+  bool mount_namespace = true;                ///< the container has a mount namespace of its own, new or joined
   bool new_user_namespace = false;            ///< devices are bind-mounted, mknod(2) is not possible
   bool cgroup_namespace = false;              ///< the container has a cgroup namespace of its own
   const cgroup::View* cgroup_view = nullptr;  ///< null: no cgroup was made (--cgroup-manager disabled)
+};
+
+/// What was taken from the host for one mount of the plan, before anything of the container's could be in the way.
+struct MountSource {
+  std::vector<sys::UniqueFd> trees;  ///< detached copies: one for kBind, one for each hierarchy for kCgroup
+  std::string link;                  ///< copy-symlink: what the link at the source says
+};
+
+/// A mount that must stay writable while the root is built and is read-only in the container.
+struct DeferredReadonly {
+  sys::UniqueFd mount;
+  std::string name;
 };
 
 /// Builds the root in steps; each is called once, in this order, by the container's process in its new mount namespace.
@@ -26,27 +38,38 @@ class RootfsBuilder {
  public:
   RootfsBuilder(const plan::Rootfs& plan, Options options);
 
-  /// Makes the namespace's mounts private (or as rootfsPropagation says) so that nothing reaches the host, and opens
+  /// Makes the namespace's mounts slaves (or as rootfsPropagation says) so that nothing reaches the host, and opens
   /// the rootfs and every bind source while the process still has the identity that may (before it becomes root of a
-  /// new user namespace).
+  /// new user namespace). Fails without a mount namespace if the plan has mounts: they would be the host's.
   Status open_sources();
-  /// Makes the rootfs a mount of its own and puts every mount of the plan on it, then /dev's nodes and links.
+  /// Makes the rootfs a mount of its own and puts every mount of the plan on it. `proc` is only used for no_pivot.
   Status mount_all(const path::ProcDir& proc);
-  /// Devices, /dev/fd and the other links, /dev/ptmx.
+  /// /dev: devices, /dev/fd and the other links, /dev/ptmx. Nothing where /dev is a bind mount.
   Status make_devices(const path::ProcDir& proc);
-  /// The rootfs' directory, until pivot(): createContainer hooks see it, the console is bound in it.
+  /// Binds the container's terminal onto /dev/console. `slave` must have been opened from a devpts of this mount
+  /// namespace.
+  Status bind_console(int slave);
+  /// The rootfs' directory: createContainer hooks see it, the console is bound in it. It is "/" after pivot().
   [[nodiscard]] const path::RootDir& root() const { return root_; }
   /// The rootfs becomes "/" and the old root is gone: pivot_root(2), MS_MOVE with no_pivot, or chroot(2) where the
   /// container has no mount namespace of its own. The working directory is "/" after it.
   Status pivot();
-  /// Masked and read-only paths, and a read-only root.
+  /// Read-only and masked paths, mounts that are read-only from now on, and a read-only root.
   Status seal();
 
  private:
+  Status open_root();
+  Status open_source(const plan::Mount& mount, MountSource& source) const;
+  Status mount_one(const plan::Mount& mount, MountSource& source);
+
   const plan::Rootfs& plan_;
   Options options_;
-  path::RootDir root_;
-  std::vector<sys::UniqueFd> sources_;  ///< one for each mount of the plan; invalid where it has no source
+  sys::UniqueFd rootfs_directory_;             ///< what the root's mount is attached to; until mount_all()
+  path::RootDir root_;                         ///< the root of that mount
+  std::vector<MountSource> sources_;           ///< one for each mount of the plan
+  std::vector<sys::UniqueFd> device_sources_;  ///< with a new user namespace: a detached copy of each device's node
+  std::vector<DeferredReadonly> deferred_readonly_;
+  std::vector<sys::UniqueFd> host_kernel_mounts_;  ///< with no_pivot: procfs and sysfs of the host, to be detached
 };
 
 }  // namespace berth::rootfs

@@ -30,8 +30,18 @@ Result<UniqueFd> fs_mount(int context, std::uint64_t attributes, std::string_vie
 Result<UniqueFd> open_tree(int directory, const std::string& path, unsigned flags, std::string_view name);
 /// move_mount(2) of the detached mount `mount` onto the file that `target` refers to, by descriptor on both sides.
 Status move_mount(int mount, int target, std::string_view name);
+/// move_mount(2) onto the entry `entry` (one component, which is not followed if it is a link) of `directory`.
+Status move_mount_into(int mount, int directory, const std::string& entry, std::string_view name);
 /// mount_setattr(2) on the mount that `mount` refers to; `recursive` adds AT_RECURSIVE.
 Status mount_set_attributes(int mount, const mount_attr& attributes, bool recursive, std::string_view name);
+/// mount_setattr(2) on the mount of the calling process's "/".
+Status root_set_attributes(const mount_attr& attributes, bool recursive);
+/// fchdir(2).
+Status enter_directory(int directory, std::string_view name);
+/// chdir(2) to "/".
+Status enter_root();
+/// chroot(2) to the working directory.
+Status change_root_here();
 /// umount2(2) with MNT_DETACH of the calling process's working directory or of "/": the only paths it takes are
 /// those that the runtime itself stands on.
 Status detach_mount(const char* path);

@@ -1,0 +1,81 @@
+#include "rootfs/bind_mount.hpp"
+
+#include <berth/sys/file.hpp>
+#include <berth/sys/mount.hpp>
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "rootfs/mount_attributes.hpp"
+#include "rootfs/mount_target.hpp"
+
+namespace berth::rootfs {
+namespace {
+
+constexpr mode_t kParentMode = 0755;
+
+std::unexpected<Error> source_failure(Error error, const plan::Mount& mount) {
+  error.add_context(mount.pointer + "/source");
+  if (error.is(ENOENT) || error.is(ENOTDIR)) {
+    error.add_hint("what a bind mount shows must exist");
+  } else if (error.is(EINVAL) && !mount.recursive) {
+    error.add_hint("a user namespace cannot uncover what mounts below the source hide; use rbind");
+  }
+  return std::unexpected(std::move(error));
+}
+
+Status copy_link(const path::RootDir& root, const plan::Mount& mount, const std::string& target) {
+  TRY(check_destination(mount));
+  const auto parent = TRY(root.make_parent(mount.destination, kParentMode));
+  auto made = sys::symlink_at(target, parent.directory.get(), parent.name);
+  if (!made && made.error().is(EEXIST)) {
+    const auto present = sys::read_link(parent.directory.get(), parent.name);
+    if (present && *present == target) {
+      return {};
+    }
+  }
+  return made;
+}
+
+}  // namespace
+
+Status open_bind_source(const plan::Mount& mount, MountSource& source) {
+  if (mount.copy_symlink) {
+    auto link = sys::read_link(AT_FDCWD, mount.source);
+    if (link) {
+      source.link = std::move(*link);
+      return {};
+    }
+    if (!link.error().is(EINVAL)) {  // EINVAL: it is no link
+      return source_failure(std::move(link).error(), mount);
+    }
+  }
+  const unsigned flags = OPEN_TREE_CLONE | (mount.recursive ? unsigned{AT_RECURSIVE} : 0U) |
+                         (mount.source_nofollow ? unsigned{AT_SYMLINK_NOFOLLOW} : 0U);
+  auto tree = sys::open_tree(AT_FDCWD, mount.source, flags, mount.source);
+  if (!tree) {
+    return source_failure(std::move(tree).error(), mount);
+  }
+  source.trees.push_back(std::move(*tree));
+  return {};
+}
+
+Status mount_bind(const path::RootDir& root, const plan::Mount& mount, const MountSource& source) {
+  if (!source.link.empty()) {
+    return copy_link(root, mount, source.link);
+  }
+  const int tree = source.trees.front().get();
+  TRY(apply_attributes(tree, mount));
+  const MountTarget target = TRY(open_mount_target(root, mount, tree));
+  auto attached = sys::move_mount(tree, target.fd.get(), mount.destination);
+  if (!attached && attached.error().is(ENOTDIR)) {
+    Error error = std::move(attached).error();
+    error.add_hint("a directory can be mounted on a directory only, a file on a file");
+    return std::unexpected(std::move(error));
+  }
+  return attached;
+}
+
+}  // namespace berth::rootfs

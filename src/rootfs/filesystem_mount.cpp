@@ -1,0 +1,120 @@
+#include "rootfs/filesystem_mount.hpp"
+
+#include <berth/sys/file.hpp>
+#include <berth/sys/mount.hpp>
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "rootfs/mount_target.hpp"
+#include "rootfs/tmpfs_copy_up.hpp"
+
+namespace berth::rootfs {
+namespace {
+
+constexpr const char* kLabelAttribute = "security.selinux";
+
+bool asks_readonly(const plan::Mount& mount) {
+  return ((mount.attributes.set | mount.recursive_attributes.set) & MOUNT_ATTR_RDONLY) != 0;
+}
+
+bool has_option(const plan::Mount& mount, std::string_view key) {
+  return std::ranges::any_of(mount.fs_options, [key](const auto& option) { return option.first == key; });
+}
+
+Status set_option(int context, const std::string& key, const std::optional<std::string>& value) {
+  return value ? sys::fs_set_string(context, key, *value) : sys::fs_set_flag(context, key);
+}
+
+Status configure(int context, const plan::Mount& mount, const MountTarget& target, const std::string& label) {
+  TRY(sys::fs_set_string(context, "source", mount.source.empty() ? mount.type : mount.source));
+  for (const auto& [key, value] : mount.fs_options) {
+    if (key == "ro" && !value && readonly_is_deferred(mount)) {
+      continue;
+    }
+    TRY(set_option(context, key, value));
+  }
+  // A tmpfs over a directory looks like that directory, as in runc; a place that was made for it gets tmpfs' own 1777.
+  if (mount.type == "tmpfs" && target.existed && !has_option(mount, "mode")) {
+    const struct stat status = TRY(sys::stat_fd(target.fd.get(), mount.destination));
+    TRY(sys::fs_set_string(context, "mode", fmt::format("{:04o}", status.st_mode & 07777U)));
+  }
+  // Kernels with SELinux label procfs and sysfs themselves; mqueue takes a label after it is mounted.
+  if (!label.empty() && mount.type != "proc" && mount.type != "sysfs" && mount.type != "mqueue") {
+    TRY(sys::fs_set_string(context, "context", label));
+  }
+  return {};
+}
+
+// A user namespace may only show what belongs to it: the cure is in another part of the configuration.
+std::string missing_namespace(const std::string& type) {
+  if (type == "sysfs") {
+    return "in a user namespace sysfs needs a network namespace of its own; else bind-mount /sys (rbind, ro)";
+  }
+  if (type == "proc") {
+    return "in a user namespace procfs needs a pid namespace of its own and a /proc that nothing is mounted over; "
+           "else bind-mount /proc (rbind)";
+  }
+  if (type == "mqueue") {
+    return "in a user namespace mqueue needs an ipc namespace of its own";
+  }
+  return "the container's user namespace may not mount this type";
+}
+
+Result<sys::UniqueFd> make_filesystem(const plan::Mount& mount, const MountTarget& target, const std::string& label) {
+  const sys::UniqueFd context = TRY(sys::fs_open(mount.type));
+  TRY(configure(context.get(), mount, target, label));
+  TRY(sys::fs_create(context.get(), mount.type));
+  std::uint64_t attributes = mount.attributes.set | mount.recursive_attributes.set;
+  if (readonly_is_deferred(mount)) {
+    attributes &= ~std::uint64_t{MOUNT_ATTR_RDONLY};
+  }
+  return sys::fs_mount(context.get(), attributes, mount.type);
+}
+
+Status set_propagation(int detached, const plan::Mount& mount) {
+  // A new mount is private, and stays so below a root that is not shared.
+  if (mount.propagation == 0 || mount.propagation == MS_PRIVATE) {
+    return {};
+  }
+  mount_attr attributes{};
+  attributes.propagation = mount.propagation;
+  return sys::mount_set_attributes(detached, attributes, false, mount.destination);
+}
+
+}  // namespace
+
+bool readonly_is_deferred(const plan::Mount& mount) {
+  return asks_readonly(mount) && (mount.type == "tmpfs" || path::clean(mount.destination) == "/dev");
+}
+
+Status mount_filesystem(const path::RootDir& root, const plan::Mount& mount, const std::string& label,
+                        std::vector<DeferredReadonly>& deferred) {
+  const MountTarget target = TRY(open_mount_target(root, mount, -1));
+  auto made = make_filesystem(mount, target, label);
+  if (!made) {
+    Error error = std::move(made).error();
+    if (error.is(EPERM) || error.is(EBUSY)) {
+      error.add_hint(missing_namespace(mount.type));
+    }
+    return std::unexpected(std::move(error));
+  }
+  TRY(set_propagation(made->get(), mount));
+  if (mount.copy_up && target.existed) {
+    TRY_CONTEXT(copy_up(target.fd.get(), made->get()), "tmpcopyup");
+  }
+  TRY(sys::move_mount(made->get(), target.fd.get(), mount.destination));
+  if (mount.type == "mqueue" && !label.empty()) {
+    const sys::UniqueFd directory = TRY(sys::open_at(made->get(), ".", O_RDONLY | O_DIRECTORY));
+    TRY(sys::set_attribute(directory.get(), kLabelAttribute, label, mount.destination));
+  }
+  if (readonly_is_deferred(mount)) {
+    deferred.push_back({std::move(*made), mount.destination});
+  }
+  return {};
+}
+
+}  // namespace berth::rootfs

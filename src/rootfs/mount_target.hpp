@@ -1,0 +1,27 @@
+// The place in the container that a mount goes to.
+#pragma once
+
+#include <berth/base/error.hpp>
+#include <berth/path/root_dir.hpp>
+#include <berth/plan/container_plan.hpp>
+#include <berth/sys/unique_fd.hpp>
+
+#include <string_view>
+
+namespace berth::rootfs {
+
+struct MountTarget {
+  sys::UniqueFd fd;      ///< O_PATH
+  bool existed = false;  ///< it was there before
+};
+
+/// Opens the destination of `mount`; makes it, and its parents (mode 0755), where nothing is: a file (mode 0644) if
+/// the mount is a bind of anything but a directory, which `tree` (its detached copy, else -1) tells. Refuses the root
+/// itself, places in /proc (CVE-2019-16884) and, for procfs and sysfs, links on the way (CVE-2019-19921).
+Result<MountTarget> open_mount_target(const path::RootDir& root, const plan::Mount& mount, int tree);
+
+/// Whether a mount may go onto this clean path by what it is and where: the root and what is in /proc are protected. A
+/// bind mount onto /proc itself is for the caller to check: its source must be procfs.
+Status check_destination(const plan::Mount& mount);
+
+}  // namespace berth::rootfs

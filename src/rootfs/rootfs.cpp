@@ -1,0 +1,179 @@
+#include <berth/rootfs/rootfs.hpp>
+#include <berth/sys/file.hpp>
+#include <berth/sys/mount.hpp>
+
+#include <fcntl.h>
+
+#include <utility>
+
+#include "rootfs/bind_mount.hpp"
+#include "rootfs/cgroup_mount.hpp"
+#include "rootfs/console.hpp"
+#include "rootfs/devices.hpp"
+#include "rootfs/filesystem_mount.hpp"
+#include "rootfs/host_kernel_mounts.hpp"
+#include "rootfs/masked_paths.hpp"
+#include "rootfs/propagation.hpp"
+#include "rootfs/readonly_paths.hpp"
+
+namespace berth::rootfs {
+namespace {
+
+mount_attr readonly_attribute() {
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  return attributes;
+}
+
+// Without a mount namespace every mount would be one of the host.
+Status check_needs_no_mounts(const plan::Rootfs& plan) {
+  const auto refuse = [](const char* pointer) {
+    return fail(ErrorKind::kConfig, "{}: needs a mount namespace of the container's own in /linux/namespaces", pointer);
+  };
+  if (!plan.mounts.empty()) {
+    return refuse("/mounts");
+  }
+  if (!plan.masked_paths.empty()) {
+    return refuse("/linux/maskedPaths");
+  }
+  if (!plan.readonly_paths.empty()) {
+    return refuse("/linux/readonlyPaths");
+  }
+  if (plan.readonly) {
+    return refuse("/root/readonly");
+  }
+  return {};
+}
+
+}  // namespace
+
+RootfsBuilder::RootfsBuilder(const plan::Rootfs& plan, Options options) : plan_(plan), options_(options) {}
+
+Status RootfsBuilder::open_root() {
+  auto directory = sys::open_at(AT_FDCWD, plan_.path, O_PATH | O_DIRECTORY);
+  if (!directory) {
+    Error error = std::move(directory).error();
+    error.add_context("/root/path");
+    return std::unexpected(std::move(error));
+  }
+  if (!options_.mount_namespace) {
+    root_ = path::RootDir(std::move(*directory));
+    return {};
+  }
+  rootfs_directory_ = std::move(*directory);
+  // The mount's descriptor stays good when it is attached: every path of the container is resolved below it.
+  root_ = path::RootDir(TRY(sys::open_tree(rootfs_directory_.get(), "", OPEN_TREE_CLONE | AT_RECURSIVE, plan_.path)));
+  return set_propagation(root_.fd(), propagation_of_new_root(plan_));
+}
+
+Status RootfsBuilder::open_source(const plan::Mount& mount, MountSource& source) const {
+  switch (mount.kind) {
+    case plan::MountKind::kBind:
+      return open_bind_source(mount, source);
+    case plan::MountKind::kCgroup:
+      TRY_CONTEXT(open_cgroup_sources(options_.cgroup_view, source), "{}", mount.pointer);
+      return {};
+    case plan::MountKind::kFilesystem:
+      return {};
+  }
+  return {};
+}
+
+Status RootfsBuilder::open_sources() {
+  if (!options_.mount_namespace) {
+    TRY(check_needs_no_mounts(plan_));
+    return open_root();
+  }
+  TRY(set_root_propagation(propagation_of_host(plan_)));
+  TRY(open_root());
+  sources_.resize(plan_.mounts.size());
+  for (std::size_t index = 0; index < sources_.size(); ++index) {
+    TRY(open_source(plan_.mounts[index], sources_[index]));
+  }
+  if (options_.new_user_namespace && fills_dev(plan_)) {
+    for (const plan::Device& device : plan_.devices) {
+      device_sources_.push_back(TRY(open_host_device(device)));
+    }
+  }
+  return set_root_propagation(propagation_while_building(plan_));
+}
+
+Status RootfsBuilder::mount_one(const plan::Mount& mount, MountSource& source) {
+  if (mount.idmapped) {
+    return fail(ErrorKind::kConfig, "id-mapped mounts are not supported");
+  }
+  switch (mount.kind) {
+    case plan::MountKind::kBind:
+      return mount_bind(root_, mount, source);
+    case plan::MountKind::kCgroup:
+      return mount_cgroup(root_, mount, source, options_, plan_.mount_label);
+    case plan::MountKind::kFilesystem:
+      return mount_filesystem(root_, mount, plan_.mount_label, deferred_readonly_);
+  }
+  return {};
+}
+
+Status RootfsBuilder::mount_all(const path::ProcDir& proc) {
+  if (!options_.mount_namespace) {
+    return {};
+  }
+  if (options_.no_pivot) {
+    host_kernel_mounts_ = TRY(open_host_kernel_mounts(proc));
+  }
+  const sys::FileModeMask exact_modes(0);
+  TRY(sys::move_mount(root_.fd(), rootfs_directory_.get(), plan_.path));
+  rootfs_directory_.reset();
+  for (std::size_t index = 0; index < sources_.size(); ++index) {
+    const plan::Mount& mount = plan_.mounts[index];
+    TRY_CONTEXT(mount_one(mount, sources_[index]), "{}: mount {} on {}", mount.pointer,
+                mount.type.empty() ? mount.source : mount.type, mount.destination);
+    sources_[index] = {};
+  }
+  return {};
+}
+
+Status RootfsBuilder::make_devices(const path::ProcDir& /*proc*/) {
+  if (!fills_dev(plan_)) {
+    return {};
+  }
+  const sys::FileModeMask exact_modes(0);
+  TRY(make_device_nodes(root_, plan_.devices, device_sources_));
+  device_sources_.clear();
+  return make_device_links(root_);
+}
+
+Status RootfsBuilder::bind_console(int slave) {
+  return rootfs::bind_console(root_, slave);
+}
+
+Status RootfsBuilder::pivot() {
+  if (!options_.mount_namespace || options_.no_pivot) {
+    TRY(detach_host_kernel_mounts(host_kernel_mounts_));
+    host_kernel_mounts_.clear();
+    TRY(sys::enter_directory(root_.fd(), "<rootfs>"));
+    if (options_.mount_namespace) {
+      TRY(sys::move_working_directory_to_root());
+    }
+    TRY(sys::change_root_here());
+  } else {
+    TRY(sys::enter_directory(root_.fd(), "<rootfs>"));
+    TRY(sys::pivot_root_here());
+    // The old root lies on top of the new one now (pivot_root(2), "NOTES"); its mounts are slaves or private.
+    TRY(sys::detach_mount("."));
+  }
+  TRY(sys::enter_root());
+  return set_root_propagation(propagation_of_root(plan_));
+}
+
+Status RootfsBuilder::seal() {
+  // In this order: a mask inside a read-only path must lie on top of it.
+  TRY(make_paths_readonly(root_, plan_.readonly_paths));
+  TRY(mask_paths(root_, plan_.masked_paths, plan_.mount_label));
+  for (const DeferredReadonly& deferred : deferred_readonly_) {
+    TRY(sys::mount_set_attributes(deferred.mount.get(), readonly_attribute(), false, deferred.name));
+  }
+  deferred_readonly_.clear();
+  return plan_.readonly ? sys::root_set_attributes(readonly_attribute(), false) : Status();
+}
+
+}  // namespace berth::rootfs
