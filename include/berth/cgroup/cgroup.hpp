@@ -10,12 +10,17 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace berth::cgroup {
 
 /// --cgroup-manager: who makes the cgroup.
 enum class Manager : std::uint8_t { kCgroupfs, kSystemd, kDisabled };
+/// "cgroupfs", "systemd" or "disabled": as the command line and the state write it.
+std::string_view manager_name(Manager manager);
+/// The other way round; kUsage for any other text.
+Result<Manager> parse_manager(std::string_view name);
 
 /// One directory of the container's cgroup.
 struct Directory {

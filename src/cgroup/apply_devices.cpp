@@ -1,0 +1,97 @@
+#include <berth/sys/bpf.hpp>
+#include <berth/sys/file.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "cgroup/devices.hpp"
+#include "cgroup/layout.hpp"
+#include "cgroup/place.hpp"
+
+namespace berth::cgroup {
+namespace {
+
+using plan::DeviceRule;
+
+std::unexpected<Error> no_device_control() {
+  Error error(ErrorKind::kConfig,
+              "/linux/resources/devices cannot be enforced: there is neither a v1 devices hierarchy nor cgroup2");
+  error.add_hint("mount -t cgroup -o devices cgroup /sys/fs/cgroup/devices");
+  return std::unexpected(std::move(error));
+}
+
+// Whether this process has no power over the host's devices: another user than root, or root of a user namespace only.
+bool is_unprivileged() {
+  if (::geteuid() != 0) {
+    return true;
+  }
+  const Result<std::string> uid_map = sys::read_file(AT_FDCWD, "/proc/self/uid_map", 64UL * 1024);
+  return uid_map && split(*uid_map, ' ') != std::vector<std::string>{"0", "0", "4294967295\n"};
+}
+
+Status apply_legacy(const std::string& directory, const std::vector<DeviceRule>& rules) {
+  const legacy::DeviceWrites writes = TRY(legacy::device_writes(rules));
+  TRY(sys::write_file(AT_FDCWD, directory + "/" + writes.first_file, "a"));
+  if (writes.others.empty()) {
+    return {};
+  }
+  const std::string name = directory + "/" + writes.other_file;
+  const sys::UniqueFd file = TRY(sys::open_at(AT_FDCWD, name, O_WRONLY));
+  for (const std::string& exception : writes.others) {
+    TRY(sys::write_once(file.get(), exception, name));
+  }
+  return {};
+}
+
+Status apply_unified(const Directory& directory, int cgroup_fd, bool is_new, const std::vector<DeviceRule>& rules) {
+  sys::UniqueFd opened;
+  if (cgroup_fd < 0) {
+    opened = TRY(sys::open_at(AT_FDCWD, directory.path, O_RDONLY | O_DIRECTORY));
+    cgroup_fd = opened.get();
+  }
+  const sys::UniqueFd program = TRY(sys::load_device_program(unified::device_program(rules)));
+  const std::vector<sys::UniqueFd> before =
+      is_new ? std::vector<sys::UniqueFd>() : TRY(sys::attached_device_programs(cgroup_fd));
+  if (before.size() == 1) {
+    Status replaced = sys::attach_device_program(cgroup_fd, program.get(), before.front().get());
+    // EINVAL: Linux before 5.6, or a program that was attached without ALLOW_MULTI. The way below has both attached
+    // for a moment, so that only what both allow is allowed.
+    if (replaced || !replaced.error().is(EINVAL)) {
+      return replaced;
+    }
+  }
+  TRY(sys::attach_device_program(cgroup_fd, program.get()));
+  for (const sys::UniqueFd& old : before) {
+    TRY(sys::detach_device_program(cgroup_fd, old.get()));
+  }
+  return {};
+}
+
+}  // namespace
+
+Status check_device_rules(const Placement& placement, const std::vector<DeviceRule>& rules) {
+  if (find_directory(placement, "devices") != nullptr) {
+    TRY(legacy::device_writes(with_default_devices(rules)));
+    return {};
+  }
+  return find_directory(placement, "") != nullptr ? Status() : no_device_control();
+}
+
+Status apply_device_rules(const Placement& placement, int cgroup2_fd, bool is_new,
+                          const std::vector<DeviceRule>& rules) {
+  const std::vector<DeviceRule> all = with_default_devices(rules);
+  Status applied = no_device_control();
+  if (const Directory* legacy = find_directory(placement, "devices")) {
+    applied = apply_legacy(legacy->path, all);
+  } else if (const Directory* unified = find_directory(placement, "")) {
+    applied = apply_unified(*unified, cgroup2_fd, is_new, all);
+  }
+  if (!applied && (applied.error().is(EPERM) || applied.error().is(EACCES)) && is_unprivileged()) {
+    return {};  // as the header says
+  }
+  return applied;
+}
+
+}  // namespace berth::cgroup

@@ -1,0 +1,279 @@
+#include <berth/cgroup/cgroup.hpp>
+#include <berth/sys/file.hpp>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+
+#include <cerrno>
+
+#include "cgroup/controllers.hpp"
+#include "cgroup/devices.hpp"
+#include "cgroup/directory.hpp"
+#include "cgroup/freezer.hpp"
+#include "cgroup/limits.hpp"
+#include "cgroup/place.hpp"
+#include "cgroup/processes.hpp"
+#include "cgroup/write_limits.hpp"
+
+namespace berth::cgroup {
+namespace {
+
+constexpr std::chrono::milliseconds kUndoBound{2000};
+
+Result<Limits> limits_for(const Placement& placement, const plan::Resources& resources,
+                          const Controllers& controllers) {
+  std::vector<MissingController> missing;
+  Limits limits = TRY(translate(resources, controllers, &missing));
+  if (!missing.empty()) {
+    // Best effort: without it the error has a less precise cure.
+    const std::string proc_cgroups = sys::read_file(AT_FDCWD, "/proc/cgroups", 64UL * 1024).value_or("");
+    return std::unexpected(explain_missing(missing.front(), controllers, proc_cgroups));
+  }
+  TRY(check_device_rules(placement, resources.devices));
+  return limits;
+}
+
+void add_move_hint(Error& error) {
+  if (error.is(EBUSY)) {
+    error.add_hint("its child cgroups have controllers enabled, and cgroup2 then allows processes only in these");
+  } else if (error.is(EOPNOTSUPP)) {
+    error.add_hint("its parent is a threaded cgroup; choose another cgroupsPath");
+  } else if (error.is(ENOSPC)) {
+    error.add_hint("its cpuset has no cpus or no mems");
+  } else if (error.is(EINVAL)) {
+    error.add_hint("a real-time process needs a cgroup with a real-time budget: set cpu/realtimeRuntime");
+  }
+}
+
+}  // namespace
+
+struct Cgroup::Implementation {
+  Placement placement;
+  std::vector<bool> made;      ///< for each directory: by this object
+  mutable sys::UniqueFd lock;  ///< of the first directory; for cgroup2 also what CLONE_INTO_CGROUP takes
+  bool is_new = false;
+  bool fork_refused = false;  ///< pids.max is 0: a process can be moved in, but not be made there
+
+  Status make(std::size_t index);
+  Status lock_first(bool was_made);
+  [[nodiscard]] Status refuse_in_use(const Directory& directory) const;
+  Status enable_unified(const Limits& limits, const Controllers& controllers) const;
+  Status remove_made(std::chrono::milliseconds timeout);
+  [[nodiscard]] bool starts_with_unified() const {
+    return !placement.directories.empty() && placement.directories.front().hierarchy.empty();
+  }
+};
+
+Status Cgroup::Implementation::make(std::size_t index) {
+  const Directory& directory = placement.directories[index];
+  const bool was_made = TRY(make_cgroup(directory.hierarchy, hierarchy_root(placement, directory), directory.path));
+  if (index == 0) {
+    TRY(lock_first(was_made));
+  }
+  made[index] = was_made;
+  return was_made ? Status() : refuse_in_use(directory);
+}
+
+// Two containers with one cgroupsPath: the lock on its first directory decides, until the winner has a process in it.
+// It is open as long as this object lives, or a child that inherited it has not called execve(2).
+Status Cgroup::Implementation::lock_first(bool was_made) {
+  const std::string& path = placement.directories.front().path;
+  lock = TRY(sys::open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY));
+  Status locked = sys::lock_file(lock.get(), LOCK_EX | LOCK_NB, path);
+  if (!locked && locked.error().is(EWOULDBLOCK)) {
+    return fail(ErrorKind::kExists, "cgroup {} is being set up for another container", path);
+  }
+  is_new = locked && was_made;
+  return locked;
+}
+
+Status Cgroup::Implementation::refuse_in_use(const Directory& directory) const {
+  const std::vector<pid_t> pids = TRY(processes_below(directory.path));
+  if (!pids.empty()) {
+    Error error(ErrorKind::kExists,
+                fmt::format("cgroup {} is not empty: it has process {}", directory.path, fmt::join(pids, ", ")));
+    error.add_hint("choose another cgroupsPath, or end them");
+    return std::unexpected(std::move(error));
+  }
+  const bool can_freeze = &directory == find_directory(placement, "freezer") ||
+                          (directory.hierarchy.empty() && find_directory(placement, "freezer") == nullptr);
+  if (can_freeze && TRY(processes_frozen(placement))) {
+    return fail(ErrorKind::kExists, "cgroup {} is frozen: nothing could run in it", directory.path);
+  }
+  return {};
+}
+
+// On a host without v1, all controllers: engines read their statistics. Beside v1, only what a limit needs.
+Status Cgroup::Implementation::enable_unified(const Limits& limits, const Controllers& controllers) const {
+  const Directory* directory = find_directory(placement, "");
+  if (directory == nullptr || (!controllers.legacy.empty() && limits.unified.empty())) {
+    return {};
+  }
+  std::vector<std::string> needed;
+  for (const FileWrite& write : limits.unified) {
+    if (write.controller != "cgroup") {
+      needed.push_back(write.controller);
+    }
+  }
+  return unified::enable_controllers(hierarchy_root(placement, *directory), directory->path,
+                                     controllers.legacy.empty() ? controllers.unified : needed, needed);
+}
+
+Status Cgroup::Implementation::remove_made(std::chrono::milliseconds timeout) {
+  const auto deadline = Clock::now() + timeout;
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    if (made[i]) {
+      const Directory& directory = placement.directories[i];
+      TRY(remove_cgroup(directory.path, directory.hierarchy.empty(), deadline));
+      remove_marked_parents(hierarchy_root(placement, directory), directory.path);
+      made[i] = false;
+    }
+  }
+  return {};
+}
+
+Cgroup::Cgroup(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
+Cgroup::Cgroup(Cgroup&&) noexcept = default;
+
+Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
+  if (this != &other) {
+    const Cgroup previous(std::move(*this));  // which undoes what it made
+    implementation_ = std::move(other.implementation_);
+  }
+  return *this;
+}
+
+Cgroup::~Cgroup() {
+  if (!implementation_ || implementation_->remove_made(std::chrono::milliseconds(0))) {
+    return;
+  }
+  // A process is in it that nobody will look after any more. A destructor has nobody to tell about errors; what is left
+  // is found by the placement in the container's state.
+  static_cast<void>(kill_processes(implementation_->placement, SIGKILL));
+  static_cast<void>(implementation_->remove_made(kUndoBound));
+}
+
+Status Cgroup::check(const Placement& placement, const plan::Resources& resources) {
+  if (placement.directories.empty()) {
+    return {};  // --cgroup-manager disabled: the user has chosen to have no limits
+  }
+  const Controllers controllers = TRY(find_controllers(placement, resources));
+  TRY(limits_for(placement, resources, controllers));
+  return {};
+}
+
+Result<Cgroup> Cgroup::create(const Placement& placement) {
+  Cgroup cgroup(std::make_unique<Implementation>());
+  Implementation& self = *cgroup.implementation_;
+  self.placement = placement;
+  self.made.assign(placement.directories.size(), false);
+  for (std::size_t i = 0; i < placement.directories.size(); ++i) {
+    TRY_CONTEXT(self.make(i), "create the cgroup");
+  }
+  return cgroup;
+}
+
+Cgroup Cgroup::open(Placement placement) {
+  auto implementation = std::make_unique<Implementation>();
+  implementation->placement = std::move(placement);
+  return Cgroup(std::move(implementation));
+}
+
+const Placement& Cgroup::placement() const {
+  return implementation_->placement;
+}
+
+Status Cgroup::apply(const plan::Resources& resources) {
+  Implementation& self = *implementation_;
+  if (self.placement.directories.empty()) {
+    return {};
+  }
+  const Controllers controllers = TRY(find_controllers(self.placement, resources));
+  const Limits limits = TRY(limits_for(self.placement, resources, controllers));
+  TRY_CONTEXT(self.enable_unified(limits, controllers), "set the limits of the cgroup");
+  if (resources.memory.check_before_update && !self.is_new) {
+    TRY(check_memory_in_use(self.placement, limits.unified));
+  }
+  TRY_CONTEXT(write_legacy_limits(self.placement, limits.legacy), "set the limits of the cgroup");
+  TRY_CONTEXT(write_unified_limits(self.placement, limits.unified), "set the limits of the cgroup");
+  TRY_CONTEXT(apply_device_rules(self.placement, self.starts_with_unified() ? self.lock.get() : -1, self.is_new,
+                                 resources.devices),
+              "set the device rules of the cgroup");
+  self.fork_refused = resources.pids_limit == 0;
+  return {};
+}
+
+int Cgroup::clone_fd() const {
+  const Implementation& self = *implementation_;
+  if (!self.starts_with_unified() || self.fork_refused) {
+    return -1;
+  }
+  if (!self.lock.valid()) {
+    Result<sys::UniqueFd> opened =
+        sys::open_at(AT_FDCWD, self.placement.directories.front().path, O_RDONLY | O_DIRECTORY);
+    if (opened) {  // else add() will fail in its turn, and say why
+      self.lock = std::move(*opened);
+    }
+  }
+  return self.lock.get();
+}
+
+Status Cgroup::add(pid_t pid, bool cloned_into) {
+  const std::string text = fmt::to_string(pid);
+  for (const Directory& directory : implementation_->placement.directories) {
+    if (cloned_into && directory.hierarchy.empty()) {
+      continue;
+    }
+    Status moved = sys::write_file(AT_FDCWD, directory.path + "/cgroup.procs", text);
+    if (!moved) {
+      add_move_hint(moved.error());
+      moved.error().add_context(fmt::format("move process {} into cgroup {}", pid, directory.path));
+      return moved;
+    }
+  }
+  return {};
+}
+
+Result<std::vector<pid_t>> Cgroup::processes() const {
+  const Directory* directory = process_directory(implementation_->placement);
+  if (directory == nullptr) {
+    return std::vector<pid_t>();
+  }
+  return TRY_CONTEXT(processes_below(directory->path), "list the processes of the cgroup");
+}
+
+Status Cgroup::freeze() {
+  return freeze_processes(implementation_->placement);
+}
+
+Status Cgroup::thaw() {
+  TRY_CONTEXT(thaw_processes(implementation_->placement), "thaw the cgroup");
+  return {};
+}
+
+Result<bool> Cgroup::frozen() const {
+  return processes_frozen(implementation_->placement);
+}
+
+Status Cgroup::kill(int signal) {
+  TRY_CONTEXT(kill_processes(implementation_->placement, signal), "signal all processes of the cgroup");
+  return {};
+}
+
+Status Cgroup::remove(std::chrono::milliseconds timeout) {
+  Implementation& self = *implementation_;
+  const auto deadline = Clock::now() + timeout;
+  for (const Directory& directory : self.placement.directories) {
+    TRY_CONTEXT(remove_cgroup(directory.path, directory.hierarchy.empty(), deadline), "remove the cgroup");
+    remove_marked_parents(hierarchy_root(self.placement, directory), directory.path);
+  }
+  release();
+  return {};
+}
+
+void Cgroup::release() {
+  implementation_->made.clear();
+}
+
+}  // namespace berth::cgroup

@@ -1,0 +1,34 @@
+// Making and removing the directories of a cgroup, while others do the same beside us.
+#pragma once
+
+#include <berth/base/error.hpp>
+
+#include <chrono>
+#include <string>
+
+namespace berth::cgroup {
+
+using Clock = std::chrono::steady_clock;
+
+/// Makes `path` and its missing parents below `root`, the mount of hierarchy `hierarchy`; false if it was there.
+/// Parents that somebody removes meanwhile are made again, a bounded number of times. A parent that we make is marked
+/// by the sticky bit in its mode, which mkdir(2) sets in the same step: no crash can leave one without its mark, and
+/// nobody else gives a cgroup that bit.
+Result<bool> make_cgroup(const std::string& hierarchy, const std::string& root, const std::string& path);
+
+/// Removes `path` and all below it, waiting until `deadline` for processes to end. No error if it is gone.
+Status remove_cgroup(const std::string& path, bool unified, Clock::time_point deadline);
+
+/// Removes those parents of `path` below `root` that bear our mark and that nobody uses.
+void remove_marked_parents(const std::string& root, const std::string& path);
+
+namespace legacy {
+/// A cpuset without cpus and mems accepts no process, and a new one has none (cgroup-v1/cpusets.rst): copies those
+/// of the parent where they are missing; the parent itself gets its own first. `is_new` says that they are missing.
+Status inherit_cpuset(const std::string& root, const std::string& path, bool is_new);
+}  // namespace legacy
+
+/// The directory that holds `path`, which has a slash.
+std::string parent_of(const std::string& path);
+
+}  // namespace berth::cgroup

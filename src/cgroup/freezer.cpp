@@ -1,0 +1,142 @@
+#include "cgroup/freezer.hpp"
+
+#include <berth/sys/file.hpp>
+#include <berth/sys/filesystem.hpp>
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <thread>
+
+#include "cgroup/directory.hpp"
+#include "cgroup/place.hpp"
+
+namespace berth::cgroup {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kBound{5000};  // a process in uninterruptible sleep may never freeze
+constexpr std::size_t kSmallFile = 4096;
+
+std::unexpected<Error> not_frozen(const std::string& path) {
+  Error error(ErrorKind::kSystem,
+              fmt::format("freeze {}: not every process stopped within {} ms", path, kBound.count()));
+  error.add_hint(
+      "a process in uninterruptible sleep, or one that another freezes or traces, holds it up; it was thawed");
+  return std::unexpected(std::move(error));
+}
+
+Status set_legacy_state(const std::string& path, const char* state) {
+  return sys::write_file(AT_FDCWD, path + "/freezer.state", state);
+}
+
+Result<bool> legacy_frozen(const std::string& path) {
+  return TRY(sys::read_file(AT_FDCWD, path + "/freezer.state", kSmallFile)).starts_with("FROZEN");
+}
+
+// Processes that fork while they freeze leave the state at FREEZING until somebody looks again; a short thaw now and
+// then lets a group that keeps forking settle (Documentation/admin-guide/cgroup-v1/freezer-subsystem.rst).
+Status freeze_legacy(const std::string& path) {
+  constexpr int kThawEach = 16;
+  const auto deadline = Clock::now() + kBound;
+  microseconds pause{20};
+  for (int attempt = 1;; ++attempt) {
+    TRY(set_legacy_state(path, "FROZEN"));
+    if (TRY(legacy_frozen(path))) {
+      return {};
+    }
+    if (Clock::now() >= deadline) {
+      return not_frozen(path);
+    }
+    if (attempt % kThawEach == 0) {
+      TRY(set_legacy_state(path, "THAWED"));
+    }
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause * 2, microseconds(10000));
+  }
+}
+
+Status freeze_unified(const std::string& path) {
+  const auto deadline = Clock::now() + kBound;
+  const std::string file = path + "/cgroup.events";
+  TRY(sys::write_file(AT_FDCWD, path + "/cgroup.freeze", "1"));
+  for (;;) {
+    // kernfs reports changes since the file was read through this open.
+    const sys::UniqueFd events = TRY(sys::open_at(AT_FDCWD, file, O_RDONLY));
+    if (TRY(sys::read_all(events.get(), kSmallFile, file)).find("frozen 1") != std::string::npos) {
+      return {};
+    }
+    const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
+    if (left.count() <= 0) {
+      return not_frozen(path);
+    }
+    TRY(sys::wait_changed(events.get(), left, file));
+  }
+}
+
+Status thaw_below(const std::string& path) {
+  // Children first: a thawed parent of a frozen child is not a state that could hide one.
+  if (const auto names = sys::list_subdirectories(path)) {
+    for (const std::string& name : *names) {
+      TRY(thaw_below(path + "/" + name));
+    }
+  }
+  Status thawed = set_legacy_state(path, "THAWED");
+  if (!thawed && (thawed.error().is(ENOENT) || thawed.error().is(ENODEV))) {
+    return {};  // it is gone, with all that was in it
+  }
+  return thawed;
+}
+
+std::unexpected<Error> no_freezer() {
+  Error error(ErrorKind::kState, "there is no cgroup to freeze");
+  error.add_hint(
+      "the container was made with --cgroup-manager disabled, or the host has neither the v1 freezer nor cgroup2");
+  return std::unexpected(std::move(error));
+}
+
+}  // namespace
+
+Status freeze_processes(const Placement& placement) {
+  const Directory* legacy = find_directory(placement, "freezer");
+  const Directory* unified = find_directory(placement, "");
+  if (legacy == nullptr && unified == nullptr) {
+    return no_freezer();
+  }
+  Status frozen = legacy != nullptr ? freeze_legacy(legacy->path) : freeze_unified(unified->path);
+  if (!frozen) {
+    static_cast<void>(thaw_processes(placement));  // the first error counts
+  }
+  return frozen;
+}
+
+Status thaw_processes(const Placement& placement) {
+  if (const Directory* legacy = find_directory(placement, "freezer")) {
+    return set_legacy_state(legacy->path, "THAWED");
+  }
+  if (const Directory* unified = find_directory(placement, "")) {
+    return sys::write_file(AT_FDCWD, unified->path + "/cgroup.freeze", "0");
+  }
+  return {};
+}
+
+Status thaw_legacy_recursively(const Placement& placement) {
+  const Directory* legacy = find_directory(placement, "freezer");
+  return legacy != nullptr ? thaw_below(legacy->path) : Status();
+}
+
+Result<bool> processes_frozen(const Placement& placement) {
+  if (const Directory* legacy = find_directory(placement, "freezer")) {
+    return legacy_frozen(legacy->path);
+  }
+  if (const Directory* unified = find_directory(placement, "")) {
+    const std::string events = TRY(sys::read_file(AT_FDCWD, unified->path + "/cgroup.events", kSmallFile));
+    return events.find("frozen 1") != std::string::npos;
+  }
+  return false;
+}
+
+}  // namespace berth::cgroup

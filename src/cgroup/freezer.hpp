@@ -1,0 +1,17 @@
+// Stopping all processes of a cgroup at once.
+#pragma once
+
+#include <berth/base/error.hpp>
+#include <berth/cgroup/cgroup.hpp>
+
+namespace berth::cgroup {
+
+/// Uses the v1 freezer where there is one, also beside cgroup2: it is what engines look at on such hosts.
+Status freeze_processes(const Placement& placement);
+Status thaw_processes(const Placement& placement);
+/// Thaws the cgroups below as well, which the container may have frozen itself (v1 only: cgroup2 needs it for nothing,
+/// as SIGKILL ends frozen processes there). No error where there is no v1 freezer.
+Status thaw_legacy_recursively(const Placement& placement);
+Result<bool> processes_frozen(const Placement& placement);
+
+}  // namespace berth::cgroup

@@ -1,0 +1,115 @@
+#include <berth/sys/file.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <thread>
+
+#include "cgroup/directory.hpp"
+#include "cgroup/layout.hpp"
+
+namespace berth::cgroup {
+namespace {
+
+constexpr mode_t kMode = 0755;
+constexpr mode_t kParentMode = 0755 | S_ISVTX;  // our mark
+constexpr int kAttempts = 200;
+constexpr int kAttemptsWithoutPause = 10;
+
+bool holds_cpuset(const std::string& hierarchy) {
+  const std::vector<std::string> names = split(hierarchy, ',');
+  return std::ranges::find(names, "cpuset") != names.end();
+}
+
+// Somebody removed a parent between two of our steps.
+bool lost_a_race(const Error& error) {
+  return error.is(ENOENT) || error.is(ENODEV);
+}
+
+void add_mkdir_hint(Error& error) {
+  if (error.is(EACCES) || error.is(EPERM) || error.is(EROFS)) {
+    error.add_hint("this needs a cgroup that is delegated to the caller as cgroupsPath, or --cgroup-manager disabled");
+  } else if (error.is(EAGAIN)) {
+    error.add_hint("cgroup.max.depth or cgroup.max.descendants of a parent allows no more cgroups");
+  }
+}
+
+class Maker {
+ public:
+  Maker(const std::string& hierarchy, const std::string& root) : root_(root), cpuset_(holds_cpuset(hierarchy)) {}
+
+  // ENOENT means: try again.
+  Result<bool> make(const std::string& path, mode_t mode) {
+    Status made = sys::make_directory(AT_FDCWD, path, mode);
+    if (!made && made.error().is(ENOENT) && parent_of(path).size() > root_.size()) {
+      TRY(make(parent_of(path), kParentMode));
+      made = sys::make_directory(AT_FDCWD, path, mode);
+    }
+    if (!made && !made.error().is(EEXIST)) {
+      add_mkdir_hint(made.error());
+      return std::unexpected(std::move(made).error());
+    }
+    const bool is_new = made.has_value();
+    if (cpuset_ && (is_new || mode == kMode)) {
+      if (Status inherited = legacy::inherit_cpuset(root_, path, is_new); !inherited) {
+        if (is_new) {
+          static_cast<void>(sys::unlink_at(AT_FDCWD, path, AT_REMOVEDIR));  // the first error counts
+        }
+        return std::unexpected(std::move(inherited).error());
+      }
+    }
+    return is_new;
+  }
+
+ private:
+  const std::string& root_;
+  bool cpuset_;
+};
+
+Result<std::string> read_cpuset(const std::string& file) {
+  std::string text = TRY(sys::read_file(AT_FDCWD, file, 64UL * 1024));
+  text.erase(text.find_last_not_of('\n') + 1);
+  return text;
+}
+
+}  // namespace
+
+std::string parent_of(const std::string& path) {
+  return path.substr(0, path.rfind('/'));
+}
+
+Status legacy::inherit_cpuset(const std::string& root, const std::string& path, bool is_new) {
+  const std::string parent = parent_of(path);
+  for (const char* file : {"/cpuset.cpus", "/cpuset.mems"}) {
+    if (!is_new && !TRY(read_cpuset(path + file)).empty()) {
+      continue;
+    }
+    std::string value = TRY(read_cpuset(parent + file));
+    if (value.empty() && parent.size() > root.size()) {
+      TRY(inherit_cpuset(root, parent, false));
+      value = TRY(read_cpuset(parent + file));
+    }
+    TRY(sys::write_file(AT_FDCWD, path + file, value));
+  }
+  return {};
+}
+
+Result<bool> make_cgroup(const std::string& hierarchy, const std::string& root, const std::string& path) {
+  Maker maker(hierarchy, root);
+  for (int attempt = 1;; ++attempt) {
+    Result<bool> made = maker.make(path, kMode);
+    if (made || attempt == kAttempts || !lost_a_race(made.error())) {
+      if (!made) {
+        remove_marked_parents(root, path);
+      }
+      return made;
+    }
+    if (attempt > kAttemptsWithoutPause) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+}
+
+}  // namespace berth::cgroup
