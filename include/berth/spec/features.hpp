@@ -29,7 +29,6 @@ struct Features {
   bool intel_rdt = false;
   bool idmapped_mounts = false;
   bool net_devices = false;
-  bool memory_policy = false;
   std::vector<std::string_view> memory_policy_modes;
   std::vector<std::string_view> memory_policy_flags;
   std::vector<std::pair<std::string_view, std::string_view>> annotations;

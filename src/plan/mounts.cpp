@@ -1,0 +1,236 @@
+#include <berth/base/log.hpp>
+
+#include <linux/mount.h>
+#include <sched.h>
+
+#include <algorithm>
+
+#include "plan/clean_path.hpp"
+#include "plan/lowering.hpp"
+#include "plan/mount_options.hpp"
+#include "plan/named.hpp"
+
+namespace berth::plan {
+namespace {
+
+using spec::Problems;
+using spec::quoted;
+
+// rootfsPropagation, with the recursive forms that engines write beside the four of the specification.
+struct Propagation {
+  std::uint64_t flag;
+  bool recursive;
+};
+constexpr std::array<Named<Propagation>, 8> kPropagations = {{
+    {"private", {MS_PRIVATE, false}},
+    {"shared", {MS_SHARED, false}},
+    {"slave", {MS_SLAVE, false}},
+    {"unbindable", {MS_UNBINDABLE, false}},
+    {"rprivate", {MS_PRIVATE, true}},
+    {"rshared", {MS_SHARED, true}},
+    {"rslave", {MS_SLAVE, true}},
+    {"runbindable", {MS_UNBINDABLE, true}},
+}};
+
+// Options that this program knows and does not support.
+std::string_view refusal(std::string_view option) {
+  if (option == "idmap" || option == "ridmap") {
+    return "no id-mapped mount: this version does not support them";
+  }
+  if (option == "remount") {
+    return "an option of a new mount: nothing is mounted there yet";
+  }
+  return "";
+}
+
+// The end of the first of several options in one string. mount(2) took them all as one text, so a comma parts them,
+// except behind a backslash (overlay's paths) and in quotes (SELinux contexts).
+std::size_t option_end(std::string_view text) {
+  bool in_quotes = false;
+  for (std::size_t index = 0; index < text.size(); ++index) {
+    if (text[index] == '\\') {
+      ++index;
+    } else if (text[index] == '"') {
+      in_quotes = !in_quotes;
+    } else if (text[index] == ',' && !in_quotes) {
+      return index;
+    }
+  }
+  return text.size();
+}
+
+// Adds the options of the file system that stand in `text`; false if one has no name.
+bool add_fs_options(std::string_view text, Mount& mount) {
+  while (true) {
+    const std::size_t end = option_end(text);
+    const std::string_view option = text.substr(0, end);
+    const std::size_t equals = option.find('=');
+    const std::string_view key = option.substr(0, equals);
+    if (key.empty()) {
+      return false;
+    }
+    if (equals == std::string_view::npos) {
+      mount.fs_options.emplace_back(key, std::nullopt);
+    } else {
+      std::string_view value = option.substr(equals + 1);
+      if (value.size() >= 2 && value.starts_with('"') && value.ends_with('"')) {
+        value = value.substr(1, value.size() - 2);
+      }
+      mount.fs_options.emplace_back(key, std::string(value));
+    }
+    if (end == text.size()) {
+      return true;
+    }
+    text.remove_prefix(end + 1);
+  }
+}
+
+void lower_options(Problems& problems, const spec::Mount& entry, Mount& mount) {
+  for (std::size_t index = 0; index < entry.options.size(); ++index) {
+    const std::string& text = entry.options[index];
+    const auto refuse = [&](std::string_view expected) {
+      problems.add(fmt::format("{}/options/{}", mount.pointer, index), quoted(text), expected);
+    };
+    if (const MountOption* option = find_mount_option(text); option != nullptr) {
+      if (option->effect == MountEffect::kSuperblock && mount.kind != MountKind::kFilesystem) {
+        log::warning("{}/options/{}: {} has no effect on this mount: it belongs to a file system", mount.pointer, index,
+                     text);
+      } else {
+        apply(*option, mount);
+      }
+    } else if (const std::string_view expected = refusal(text); !expected.empty()) {
+      refuse(expected);
+    } else if (mount.kind == MountKind::kBind) {
+      refuse("a mount option: a bind mount takes none of a file system");
+    } else if (mount.kind == MountKind::kCgroup) {
+      refuse("a mount option: the container's cgroups take none of a file system");
+    } else if (!add_fs_options(text, mount)) {
+      refuse("an option with a name");
+    }
+  }
+}
+
+MountKind mount_kind(const spec::Mount& entry) {
+  const auto is_bind = [](const std::string& option) { return option == "bind" || option == "rbind"; };
+  if (entry.type == "bind" || entry.type == "none" || std::ranges::any_of(entry.options, is_bind)) {
+    return MountKind::kBind;
+  }
+  return entry.type == "cgroup" || entry.type == "cgroup2" ? MountKind::kCgroup : MountKind::kFilesystem;
+}
+
+// What the options ask for must fit the kind of the mount.
+void check_kind(Problems& problems, const spec::Mount& entry, const Mount& mount) {
+  const bool bind = mount.kind == MountKind::kBind;
+  if (bind && entry.source.empty()) {
+    problems.add(mount.pointer + "/source", "nothing", "the path to bind");
+  }
+  if (mount.kind == MountKind::kFilesystem && entry.type.empty()) {
+    problems.add(mount.pointer + "/type", "nothing", "a file system type, or the option bind or rbind");
+  }
+  if (mount.copy_up && entry.type != "tmpfs") {
+    problems.add(mount.pointer + "/options", "\"tmpcopyup\"", "it on a tmpfs only");
+  }
+  if (!bind && (mount.copy_symlink || mount.source_nofollow)) {
+    problems.add(mount.pointer + "/options", mount.copy_symlink ? "\"copy-symlink\"" : "\"src-nofollow\"",
+                 "it on a bind mount only");
+  }
+  for (const auto& [mappings, name] :
+       {std::pair{&entry.uid_mappings, "uidMappings"}, std::pair{&entry.gid_mappings, "gidMappings"}}) {
+    if (!mappings->empty()) {
+      problems.add(fmt::format("{}/{}", mount.pointer, name), "mappings",
+                   "no id-mapped mount: this version does not support them");
+    }
+  }
+}
+
+Mount lower_mount(Lowering& lowering, std::size_t index) {
+  const spec::Mount& entry = lowering.config.mounts[index];
+  Mount mount;
+  mount.pointer = fmt::format("/mounts/{}", index);
+  mount.kind = mount_kind(entry);
+  mount.type = mount.kind == MountKind::kFilesystem ? entry.type : "";
+  const bool bind = mount.kind == MountKind::kBind;
+  mount.source = bind && !entry.source.empty() ? join_path(lowering.bundle, entry.source) : entry.source;
+  mount.destination = clean_path(entry.destination);
+  if (!entry.destination.starts_with('/')) {
+    lowering.problems.add(mount.pointer + "/destination", quoted(entry.destination), "an absolute path");
+  } else if (mount.destination == "/") {
+    lowering.problems.add(mount.pointer + "/destination", quoted(entry.destination),
+                          "a path below /: the root is /root/path");
+  }
+  lower_options(lowering.problems, entry, mount);
+  check_kind(lowering.problems, entry, mount);
+  // A new file system that is read-only itself, not only here, as mount(2) made it.
+  if (mount.kind == MountKind::kFilesystem && (mount.attributes.set & MOUNT_ATTR_RDONLY) != 0) {
+    mount.fs_options.emplace_back("ro", std::nullopt);
+  }
+  return mount;
+}
+
+std::vector<std::string> lower_paths(Problems& problems, const std::vector<std::string>& paths, std::string_view name) {
+  std::vector<std::string> result;
+  result.reserve(paths.size());
+  for (std::size_t index = 0; index < paths.size(); ++index) {
+    result.push_back(clean_path(paths[index]));
+    if (!paths[index].starts_with('/') || result.back() == "/") {
+      problems.add(fmt::format("/linux/{}/{}", name, index), quoted(paths[index]), "an absolute path below /");
+    }
+  }
+  return result;
+}
+
+void lower_root(Lowering& lowering) {
+  const std::optional<spec::Root>& root = lowering.config.root;
+  Rootfs& plan = lowering.plan.rootfs;
+  if (!root) {
+    lowering.problems.add("/root", "nothing", "this property");
+    return;
+  }
+  if (root->path.empty()) {
+    lowering.problems.add("/root/path", "\"\"", "the path of the root file system");
+  }
+  plan.path = join_path(lowering.bundle, root->path);
+  plan.readonly = root->readonly;
+  if (const std::string& name = lowering.linux.rootfs_propagation; !name.empty()) {
+    if (const Propagation* propagation = find(kPropagations, name); propagation != nullptr) {
+      plan.propagation = propagation->flag;
+      plan.propagation_recursive = propagation->recursive;
+    } else {
+      lowering.problems.add("/linux/rootfsPropagation", quoted(name), one_of(kPropagations));
+    }
+  }
+}
+
+// Everything that would change mounts of the host if the container had no mount namespace.
+void check_mount_namespace(Lowering& lowering) {
+  const Rootfs& plan = lowering.plan.rootfs;
+  const auto need = [&](bool asked, std::string_view pointer) {
+    if (asked) {
+      lowering.problems.add(pointer, "a change of mounts", "a mount namespace in /linux/namespaces");
+    }
+  };
+  need(!plan.mounts.empty(), "/mounts");
+  need(plan.readonly, "/root/readonly");
+  need(plan.propagation != 0, "/linux/rootfsPropagation");
+  need(!plan.masked_paths.empty(), "/linux/maskedPaths");
+  need(!plan.readonly_paths.empty(), "/linux/readonlyPaths");
+}
+
+}  // namespace
+
+void lower_mounts(Lowering& lowering) {
+  Rootfs& plan = lowering.plan.rootfs;
+  lower_root(lowering);
+  plan.mounts.reserve(lowering.config.mounts.size());
+  for (std::size_t index = 0; index < lowering.config.mounts.size(); ++index) {
+    plan.mounts.push_back(lower_mount(lowering, index));
+  }
+  plan.masked_paths = lower_paths(lowering.problems, lowering.linux.masked_paths, "maskedPaths");
+  plan.readonly_paths = lower_paths(lowering.problems, lowering.linux.readonly_paths, "readonlyPaths");
+  plan.mount_label = lowering.linux.mount_label;
+  if (!lowering.plan.namespaces.has(CLONE_NEWNS)) {
+    check_mount_namespace(lowering);
+  }
+}
+
+}  // namespace berth::plan
