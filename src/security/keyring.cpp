@@ -1,0 +1,43 @@
+#include <berth/path/proc_dir.hpp>
+#include <berth/security/keyring.hpp>
+#include <berth/sys/keyctl.hpp>
+
+#include <cerrno>
+#include <utility>
+
+namespace berth::security {
+namespace {
+
+// Without search permission for the owner, which new keyrings do not give, a join never finds an older keyring of the
+// same name: each container gets one of its own, whoever made others named like it.
+Status join(const std::string& container_id) {
+  Status status = sys::join_session_keyring("_ses." + container_id);
+  if (status || status.error().is(ENOSYS)) {
+    return {};
+  }
+  Error& error = status.error();
+  if (error.is(EDQUOT)) {
+    error.add_hint(
+        "the user's keys are used up: see /proc/key-users, raise kernel.keys.root_maxkeys or kernel.keys.maxkeys, or "
+        "use --no-new-keyring");
+  } else {
+    error.add_hint("--no-new-keyring leaves the caller's keyring");
+  }
+  return status;
+}
+
+}  // namespace
+
+Status join_session_keyring(const std::string& container_id, const std::string& label) {
+  if (label.empty()) {
+    return join(container_id);
+  }
+  constexpr const char* kKeyCreate = "thread-self/attr/keycreate";
+  const path::ProcDir proc = TRY(path::ProcDir::open());
+  TRY_CONTEXT(proc.write(kKeyCreate, label), "label the session keyring \"{}\"", label);
+  TRY(join(container_id));
+  // Keys that the process makes later are labelled as the policy says. An empty write takes the label back.
+  return proc.write(kKeyCreate, std::string_view("", 1));
+}
+
+}  // namespace berth::security
