@@ -1,0 +1,59 @@
+// Where berth remembers its containers: one directory a container below --root, which is its lock too.
+#pragma once
+
+#include <berth/base/error.hpp>
+#include <berth/spec/record.hpp>
+#include <berth/sys/unique_fd.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace berth::container {
+
+/// An id is at most 1024 characters of `[A-Za-z0-9_+.-]`, and neither "." nor "..".
+Status check_id(const std::string& id);
+
+/// The directory of one container. It exists before anything of the container does, and until everything of it is gone.
+/// A directory without a committed record is a container that is being created, or whose creator died.
+class ContainerDirectory {
+ public:
+  ContainerDirectory(sys::UniqueFd parent, sys::UniqueFd directory, std::string id)
+      : parent_(std::move(parent)), directory_(std::move(directory)), id_(std::move(id)) {}
+
+  [[nodiscard]] const std::string& id() const { return id_; }
+  [[nodiscard]] int fd() const { return directory_.get(); }
+  /// The record, or nothing where none was written yet.
+  [[nodiscard]] Result<std::optional<spec::Record>> load() const;
+  /// Replaces the record by rename(2): a reader sees the old one or the new one.
+  [[nodiscard]] Status save(const spec::Record& record) const;
+  /// Removes the directory with all that is in it, which is the last trace of the container.
+  [[nodiscard]] Status remove() const;
+
+ private:
+  sys::UniqueFd parent_;
+  sys::UniqueFd directory_;
+  std::string id_;
+};
+
+class StateStore {
+ public:
+  /// `root` is --root; it is made (0700) by the first container.
+  explicit StateStore(std::string root) : root_(std::move(root)) {}
+
+  /// Makes the directory of a new container and takes its lock. kExists if there is one.
+  [[nodiscard]] Result<ContainerDirectory> create(const std::string& id) const;
+  /// Opens the directory and takes its lock, which only one command at a time holds; waits up to 10 s for it. kNotFound
+  /// if there is none.
+  [[nodiscard]] Result<ContainerDirectory> lock(const std::string& id) const;
+  /// Opens the directory without its lock, to read.
+  [[nodiscard]] Result<ContainerDirectory> open(const std::string& id) const;
+  /// All ids, sorted.
+  [[nodiscard]] Result<std::vector<std::string>> ids() const;
+
+ private:
+  [[nodiscard]] Result<sys::UniqueFd> open_root(bool create) const;
+  std::string root_;
+};
+
+}  // namespace berth::container

@@ -1,0 +1,63 @@
+// From a plan and a cgroup to a container's process that stands right before its exec.
+#pragma once
+
+#include <berth/base/error.hpp>
+#include <berth/cgroup/cgroup.hpp>
+#include <berth/channel/channel.hpp>
+#include <berth/plan/container_plan.hpp>
+#include <berth/sys/process.hpp>
+#include <berth/sys/unique_fd.hpp>
+
+#include <sys/types.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace berth::launch {
+
+struct LaunchOptions {
+  std::string id;
+  std::string bundle;           ///< absolute path
+  bool no_pivot = false;        ///< --no-pivot
+  bool no_new_keyring = false;  ///< --no-new-keyring
+  unsigned preserve_fds = 0;    ///< descriptors from 3 on that the container's program gets
+  int start_socket = -1;        ///< `create`: the listening socket that `start` connects to; -1: goes on when committed
+  int interrupt_fd = -1;        ///< a signalfd; when it is readable the launch is given up
+  /// The state document for hooks, by the container's pid and status.
+  std::function<std::string(pid_t pid, std::string_view status)> state_document;
+};
+
+/// The container's process, ready and waiting. Destroying it before commit() kills the process.
+class LaunchedProcess {
+ public:
+  LaunchedProcess(sys::Child child, channel::Channel channel, sys::UniqueFd terminal)
+      : child_(std::move(child)), channel_(std::move(channel)), terminal_(std::move(terminal)) {}
+
+  [[nodiscard]] pid_t pid() const { return child_.pid(); }
+  [[nodiscard]] const sys::Pidfd& pidfd() const { return child_.pidfd(); }
+  /// The master of the container's terminal; invalid without one.
+  [[nodiscard]] sys::UniqueFd take_terminal() { return std::move(terminal_); }
+
+  /// Tells the process that its state is on disk: it lives on without this program. With a start socket it waits for
+  /// `start` now; without one it executes the container's program, and this waits until it did.
+  Status commit(bool waits_for_start);
+  /// After commit(): the process, as a child to wait for.
+  [[nodiscard]] sys::Child& child() { return child_; }
+
+ private:
+  sys::Child child_;
+  channel::Channel channel_;
+  sys::UniqueFd terminal_;
+};
+
+/// Does everything that can fail without a process (filter, namespaces' files), makes the process in its namespaces
+/// and its cgroup, runs prestart and createRuntime hooks, and returns when the process is ready. On failure
+/// the process is gone. The error is the process's own where it could still speak.
+Result<LaunchedProcess> launch(const plan::ContainerPlan& plan, cgroup::Cgroup& cgroup, const LaunchOptions& options);
+
+/// Reads from the container's process until it executes its program: ok when the connection ends after Executing.
+/// `pidfd` tells whether the process has died instead.
+Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd);
+
+}  // namespace berth::launch

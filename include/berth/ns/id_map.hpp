@@ -1,0 +1,26 @@
+// uid and gid maps of a new user namespace (user_namespaces(7)).
+#pragma once
+
+#include <berth/base/error.hpp>
+#include <berth/plan/container_plan.hpp>
+
+#include <sys/types.h>
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace berth::ns {
+
+/// The text of /proc/PID/uid_map: one line `CONTAINER HOST SIZE` a mapping.
+[[nodiscard]] std::string id_map_text(std::span<const plan::IdMapping> mappings);
+/// Whether every id of one map is the caller's own alone, which the kernel lets it write without privilege.
+[[nodiscard]] bool maps_only(std::span<const plan::IdMapping> mappings, std::uint32_t id);
+
+/// Writes setgroups, gid_map and uid_map of an own child in its new user namespace. A caller without privilege writes a
+/// map of its own id only; for more, newuidmap(1) and newgidmap(1) of the host do it, which read /etc/subuid.
+/// `pid` must not have been reaped, so that its number is its own.
+Status write_id_maps(pid_t pid, std::span<const plan::IdMapping> uid_mappings,
+                     std::span<const plan::IdMapping> gid_mappings);
+
+}  // namespace berth::ns

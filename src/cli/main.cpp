@@ -1,0 +1,168 @@
+// berth: argv to a request, the request to a verb, and the one error line.
+
+#include <berth/base/error.hpp>
+#include <berth/base/log.hpp>
+#include <berth/container/create.hpp>
+#include <berth/container/lifecycle.hpp>
+#include <berth/plan/features.hpp>
+#include <berth/spec/default_config.hpp>
+#include <berth/spec/features.hpp>
+#include <berth/sys/file.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <exception>
+#include <string>
+
+#include "cli/output.hpp"
+#include "cli/request.hpp"
+
+namespace berth::cli {
+namespace {
+
+constexpr int kFailure = 1;
+
+Status open_log(const Request& request, sys::UniqueFd& file) {
+  log::Settings settings{.fd = -1, .format = request.log_format, .level = request.log_level};
+  if (!request.log_file.empty()) {
+    file = TRY_CONTEXT(sys::open_at(AT_FDCWD, request.log_file, O_WRONLY | O_CREAT | O_APPEND, 0644), "--log");
+    settings.fd = file.get();
+  }
+  log::configure(settings);
+  return {};
+}
+
+Status write_default_config(const Request& request) {
+  std::optional<spec::RootlessOwner> owner;
+  if (request.run.create.rootless) {
+    owner = spec::RootlessOwner{.uid = ::geteuid(), .gid = ::getegid()};
+  }
+  const std::string path = request.run.create.bundle + "/config.json";
+  auto file = sys::open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+  if (!file) {
+    return std::unexpected(std::move(file).error());
+  }
+  return sys::write_all(file->get(), spec::default_config_json(owner), path);
+}
+
+Status print_list(const container::StateStore& store, const Request& request) {
+  if (request.quiet) {
+    std::string ids;
+    for (const std::string& id : TRY(store.ids())) {
+      ids += id + "\n";
+    }
+    return print(ids);
+  }
+  const auto states = TRY(container::list(store));
+  return print(request.format == "json" ? spec::state_list_json(states, spec::Layout::kCompact) + "\n"
+                                        : list_table(states));
+}
+
+Status print_processes(const container::StateStore& store, const Request& request) {
+  const auto pids = TRY(container::processes(store, request.id()));
+  if (request.format == "json") {
+    return print(pid_array(pids));
+  }
+  const std::string table = TRY(process_table(pids, request.ps_arguments));
+  return print(table);
+}
+
+Status print_state(const container::StateStore& store, const Request& request) {
+  const spec::State state = TRY(container::state(store, request.id()));
+  return print(spec::state_json(state, spec::Layout::kIndented) + "\n");
+}
+
+Status send_signal(const container::StateStore& store, const Request& request) {
+  const int signal = TRY(parse_signal(request.signal));
+  return container::kill(store, request.id(), signal, request.all);
+}
+
+Result<int> perform(const Request& request) {
+  const container::StateStore store(request.root);
+  switch (request.command) {
+    case Command::kNone:
+      TRY(print(request.answer));
+      break;
+    case Command::kCreate:
+      TRY(container::create(store, request.run.create));
+      break;
+    case Command::kStart:
+      TRY(container::start(store, request.id()));
+      break;
+    case Command::kRun:
+      return container::run(store, request.run);
+    case Command::kState:
+      TRY(print_state(store, request));
+      break;
+    case Command::kKill:
+      TRY(send_signal(store, request));
+      break;
+    case Command::kDelete:
+      TRY(container::remove(store, request.id(), request.force));
+      break;
+    case Command::kList:
+      TRY(print_list(store, request));
+      break;
+    case Command::kPs:
+      TRY(print_processes(store, request));
+      break;
+    case Command::kPause:
+      TRY(container::pause(store, request.id()));
+      break;
+    case Command::kResume:
+      TRY(container::resume(store, request.id()));
+      break;
+    case Command::kSpec:
+      TRY(write_default_config(request));
+      break;
+    case Command::kFeatures:
+      TRY(print(spec::features_json(plan::features()) + "\n"));
+      break;
+  }
+  return 0;
+}
+
+// The one line for people, and the same as the one record that engines read.
+int report(const Error& error) {
+  const std::string message = error.message();
+  const std::string line = "berth: " + message + "\n";
+  static_cast<void>(sys::write_all(STDERR_FILENO, line, "stderr"));
+  if (log::fd() >= 0) {
+    log::write(log::Level::kError, message);
+  }
+  return kFailure;
+}
+
+int run_command_line(int argc, char** argv) {
+  auto request = parse_arguments(argc, argv);
+  if (!request) {
+    return report(request.error());
+  }
+  request->run.create.argv = argv;
+  sys::UniqueFd log_file;
+  if (auto opened = open_log(*request, log_file); !opened) {
+    return report(opened.error());
+  }
+  auto status = perform(*request);
+  if (!status) {
+    Error error = std::move(status).error();
+    if (!request->id().empty()) {
+      error.add_context(fmt::format("{} \"{}\"", command_name(request->command), one_line(request->id())));
+    }
+    return report(error);
+  }
+  return *status;
+}
+
+}  // namespace
+}  // namespace berth::cli
+
+int main(int argc, char** argv) {
+  // Nothing in berth throws; what the libraries throw where memory ends must still be one line and a status.
+  try {
+    return berth::cli::run_command_line(argc, argv);
+  } catch (const std::exception& error) {
+    return berth::cli::report(berth::Error(berth::ErrorKind::kInternal, error.what()));
+  }
+}

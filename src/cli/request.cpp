@@ -1,0 +1,253 @@
+#include "cli/request.hpp"
+
+#include <berth/spec/state.hpp>
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include "cli/version.hpp"
+
+namespace berth::cli {
+namespace {
+
+std::string default_root() {
+  const char* runtime_directory = std::getenv("XDG_RUNTIME_DIR");
+  if (::geteuid() != 0 && runtime_directory != nullptr && *runtime_directory != '\0') {
+    return std::string(runtime_directory) + "/berth";
+  }
+  return "/run/berth";
+}
+
+// What the options write before they are understood together.
+struct Parsed {
+  Request request;
+  std::string log_level;
+  std::string log_format = "text";
+  std::string manager = "cgroupfs";
+  std::string rootless = "auto";
+  bool debug = false;
+  bool systemd_cgroup = false;
+  bool no_subreaper = false;
+};
+
+void add_global_options(CLI::App& app, Parsed& parsed) {
+  app.add_option("--root", parsed.request.root, "directory of the containers' state")->type_name("DIR");
+  app.add_option("--log", parsed.request.log_file, "append log records to this file")->type_name("FILE");
+  app.add_option("--log-format", parsed.log_format, "form of the log records")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("text|json");
+  app.add_option("--log-level", parsed.log_level, "least important level to log")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->type_name("debug|info|warning|error");
+  app.add_flag("--debug", parsed.debug, "the same as --log-level debug");
+  app.add_flag("--systemd-cgroup", parsed.systemd_cgroup, "the same as --cgroup-manager systemd");
+  app.add_option("--cgroup-manager", parsed.manager, "who makes the container's cgroup")
+      ->check(CLI::IsMember({"cgroupfs", "systemd", "disabled"}))
+      ->type_name("cgroupfs|systemd|disabled");
+  app.add_option("--rootless", parsed.rootless, "run without privilege outside a user namespace")
+      ->check(CLI::IsMember({"true", "false", "auto"}))
+      ->type_name("true|false|auto");
+  app.set_version_flag("-v,--version", version_text());
+}
+
+void add_id(CLI::App& command, Parsed& parsed) {
+  command.add_option("ID", parsed.request.run.create.id, "the container's id")->required();
+}
+
+void add_create_options(CLI::App& command, Parsed& parsed) {
+  container::CreateRequest& create = parsed.request.run.create;
+  command.add_option("-b,--bundle", create.bundle, "directory of config.json and the root file system")
+      ->type_name("DIR");
+  command.add_option("--console-socket", create.console_socket, "socket that receives the terminal")->type_name("PATH");
+  command.add_option("--pid-file", create.pid_file, "file to write the container's pid to")->type_name("FILE");
+  command.add_flag("--no-pivot", create.no_pivot, "move the root instead of pivoting (for a ramdisk)");
+  command.add_flag("--no-new-keyring", create.no_new_keyring, "keep the caller's session keyring");
+  command.add_option("--preserve-fds", create.preserve_fds, "pass this many descriptors after 2 on")
+      ->type_name("N")
+      ->check(CLI::Range(0U, 1U << 20U));
+  add_id(command, parsed);
+}
+
+void add_format(CLI::App& command, Parsed& parsed) {
+  command.add_option("-f,--format", parsed.request.format, "form of the output")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->type_name("table|json");
+}
+
+struct CommandEntry {
+  Command command;
+  const char* name;
+  const char* description;
+  void (*add_options)(CLI::App& command, Parsed& parsed);
+};
+
+constexpr auto kCommands = std::to_array<CommandEntry>({
+    {Command::kCreate, "create", "make a container that waits for start", add_create_options},
+    {Command::kStart, "start", "execute the program of a created container", add_id},
+    {Command::kRun, "run", "create and start a container, and wait for its end",
+     [](CLI::App& command, Parsed& parsed) {
+       command.add_flag("-d,--detach", parsed.request.run.detach, "do not wait for the container");
+       command.add_flag("--keep", parsed.request.run.keep, "do not delete the container when it has ended");
+       command.add_flag("--no-subreaper", parsed.no_subreaper,
+                        "accepted for runc's callers; nothing is reaped for others");
+       add_create_options(command, parsed);
+     }},
+    {Command::kState, "state", "print the state of a container as JSON", add_id},
+    {Command::kKill, "kill", "send a signal to a container",
+     [](CLI::App& command, Parsed& parsed) {
+       command.add_flag("-a,--all", parsed.request.all, "to all processes of the container");
+       add_id(command, parsed);
+       command.add_option("SIGNAL", parsed.request.signal, "name or number (SIGTERM)");
+     }},
+    {Command::kDelete, "delete", "delete a container that has stopped",
+     [](CLI::App& command, Parsed& parsed) {
+       command.add_flag("-f,--force", parsed.request.force, "kill it first, whatever its state");
+       add_id(command, parsed);
+     }},
+    {Command::kList, "list", "list the containers",
+     [](CLI::App& command, Parsed& parsed) {
+       add_format(command, parsed);
+       command.add_flag("-q,--quiet", parsed.request.quiet, "ids only");
+     }},
+    {Command::kPs, "ps", "show the processes of a container",
+     [](CLI::App& command, Parsed& parsed) {
+       add_format(command, parsed);
+       add_id(command, parsed);
+       // What follows the id belongs to ps(1), whatever it looks like.
+       command.add_option("PS_OPTIONS", parsed.request.ps_arguments, "options for ps(1) (-ef)");
+       command.positionals_at_end(false);
+       command.prefix_command();
+     }},
+    {Command::kPause, "pause", "freeze all processes of a container", add_id},
+    {Command::kResume, "resume", "let a paused container go on", add_id},
+    {Command::kSpec, "spec", "write a new config.json",
+     [](CLI::App& command, Parsed& parsed) {
+       command.add_option("-b,--bundle", parsed.request.run.create.bundle, "directory to write it to")
+           ->type_name("DIR");
+       command.add_flag("--rootless", parsed.request.run.create.rootless, "for a user without privilege");
+     }},
+    {Command::kFeatures, "features", "print what this program can do as JSON", [](CLI::App&, Parsed&) {}},
+});
+
+Status finish(Parsed& parsed) {
+  Request& request = parsed.request;
+  static const std::map<std::string_view, log::Level> kLevels = {{"debug", log::Level::kDebug},
+                                                                 {"info", log::Level::kInfo},
+                                                                 {"warning", log::Level::kWarning},
+                                                                 {"error", log::Level::kError}};
+  if (const auto level = kLevels.find(parsed.log_level); level != kLevels.end()) {
+    request.log_level = level->second;
+  }
+  if (parsed.debug) {
+    request.log_level = log::Level::kDebug;
+  }
+  request.log_format = parsed.log_format == "json" ? log::Format::kJson : log::Format::kText;
+  request.run.create.cgroup_manager = TRY(cgroup::parse_manager(parsed.systemd_cgroup ? "systemd" : parsed.manager));
+  if (request.command != Command::kSpec) {
+    request.run.create.rootless = parsed.rootless == "true" || (parsed.rootless == "auto" && ::geteuid() != 0);
+  }
+  if (request.root.empty()) {
+    request.root = default_root();
+  }
+  if (!request.root.starts_with('/')) {
+    return fail(ErrorKind::kUsage, "--root {}: expected an absolute path", request.root);
+  }
+  while (request.root.ends_with('/')) {
+    request.root.pop_back();
+  }
+  if (request.root.empty()) {
+    return fail(ErrorKind::kUsage, "--root must not be /");
+  }
+  return {};
+}
+
+}  // namespace
+
+const char* command_name(Command command) {
+  for (const CommandEntry& entry : kCommands) {
+    if (entry.command == command) {
+      return entry.name;
+    }
+  }
+  return "";
+}
+
+Result<Request> parse_arguments(int argc, char** argv) {
+  Parsed parsed;
+  CLI::App app("berth runs containers: bundles of the OCI runtime specification.", "berth");
+  try {
+    add_global_options(app, parsed);
+    app.require_subcommand(1);
+    for (const CommandEntry& entry : kCommands) {
+      CLI::App* command = app.add_subcommand(entry.name, entry.description);
+      entry.add_options(*command, parsed);
+      command->callback([&parsed, kind = entry.command] { parsed.request.command = kind; });
+    }
+    app.parse(argc, argv);
+  } catch (const CLI::CallForVersion& version) {
+    parsed.request.answer = version.what();
+    parsed.request.answer += '\n';
+    return std::move(parsed.request);
+  } catch (const CLI::CallForHelp&) {
+    const auto selected = app.get_subcommands();
+    parsed.request.answer = selected.empty() ? app.help() : selected.front()->help();
+    return std::move(parsed.request);
+  } catch (const CLI::ParseError& error) {
+    Error usage(ErrorKind::kUsage, error.what());
+    return std::unexpected(std::move(usage.add_hint("see berth --help")));
+  }
+  TRY(finish(parsed));
+  return std::move(parsed.request);
+}
+
+Result<int> parse_signal(const std::string& name) {
+  const auto refuse = [&] { return fail(ErrorKind::kUsage, "unknown signal \"{}\"", one_line(name)); };
+  int number = 0;
+  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (parsed.ec == std::errc() && parsed.ptr == name.data() + name.size()) {
+    return number >= 0 && number <= SIGRTMAX ? Result<int>(number) : refuse();
+  }
+  std::string upper = name;
+  std::ranges::transform(upper, upper.begin(), [](unsigned char letter) { return std::toupper(letter); });
+  std::string_view wanted = upper;
+  if (wanted.starts_with("SIG")) {
+    wanted.remove_prefix(3);
+  }
+  for (int signal = 1; signal < SIGRTMIN; ++signal) {
+    const char* known = ::sigabbrev_np(signal);
+    if (known != nullptr && wanted == known) {
+      return signal;
+    }
+  }
+  for (const auto& [base_name, base, direction] :
+       {std::tuple{"RTMIN", SIGRTMIN, 1}, std::tuple{"RTMAX", SIGRTMAX, -1}}) {
+    if (!wanted.starts_with(base_name)) {
+      continue;
+    }
+    wanted.remove_prefix(std::string_view(base_name).size());
+    if (wanted.empty()) {
+      return base;
+    }
+    int offset = 0;
+    const auto rest = std::from_chars(wanted.data() + 1, wanted.data() + wanted.size(), offset);
+    const int signal = base + direction * offset;
+    if (wanted.front() == (direction > 0 ? '+' : '-') && rest.ec == std::errc() &&
+        rest.ptr == wanted.data() + wanted.size() && signal >= SIGRTMIN && signal <= SIGRTMAX) {
+      return signal;
+    }
+  }
+  return refuse();
+}
+
+}  // namespace berth::cli

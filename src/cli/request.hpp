@@ -1,0 +1,60 @@
+// The command line as data.
+#pragma once
+
+#include <berth/base/error.hpp>
+#include <berth/base/log.hpp>
+#include <berth/container/create.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace berth::cli {
+
+enum class Command {
+  kNone,  ///< only --help or --version, which were answered already
+  kCreate,
+  kStart,
+  kRun,
+  kState,
+  kKill,
+  kDelete,
+  kList,
+  kPs,
+  kPause,
+  kResume,
+  kSpec,
+  kFeatures,
+};
+
+struct Request {
+  Command command = Command::kNone;
+  std::string answer;  ///< kNone: what to print
+
+  // Global options.
+  std::string root;
+  std::string log_file;
+  log::Format log_format = log::Format::kText;
+  log::Level log_level = log::Level::kInfo;
+
+  container::RunRequest run;  ///< create and run; its `create.id` is the id of every other command too
+  std::string signal = "SIGTERM";
+  bool all = false;
+  bool force = false;
+  bool quiet = false;
+  std::string format = "table";
+  std::vector<std::string> ps_arguments;
+
+  [[nodiscard]] const std::string& id() const { return run.create.id; }
+};
+
+/// Reads argv. A mistake is an error of kind kUsage that names it.
+Result<Request> parse_arguments(int argc, char** argv);
+
+/// The number of a signal: "KILL", "SIGKILL", "9", "RTMIN+3".
+Result<int> parse_signal(const std::string& name);
+
+/// The verb of an error's context: "create".
+[[nodiscard]] const char* command_name(Command command);
+
+}  // namespace berth::cli

@@ -1,0 +1,262 @@
+#include <berth/base/log.hpp>
+#include <berth/base/scope_guard.hpp>
+#include <berth/container/create.hpp>
+#include <berth/launch/sealed_self.hpp>
+#include <berth/launch/supervisor.hpp>
+#include <berth/plan/lower.hpp>
+#include <berth/security/credentials.hpp>
+#include <berth/spec/parse.hpp>
+#include <berth/sys/file.hpp>
+#include <berth/sys/socket.hpp>
+#include <berth/terminal/pty.hpp>
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string_view>
+
+#include "container/destroy.hpp"
+#include "container/foreground.hpp"
+#include "container/observation.hpp"
+#include "container/process_identity.hpp"
+
+namespace berth::container {
+namespace {
+
+constexpr std::size_t kMaxConfig = 64 * 1024 * 1024;
+
+struct Bundle {
+  std::string path;  ///< absolute, without symbolic links
+  plan::ContainerPlan plan;
+};
+
+// A container with its process ready and waiting.
+struct Creation {
+  ContainerDirectory directory;
+  spec::Record record;
+  cgroup::Cgroup cgroup;
+  launch::LaunchedProcess process;
+  sys::UniqueFd terminal;  ///< the master, where nobody else asked for it
+};
+
+Result<Bundle> load_bundle(const CreateRequest& request) {
+  const sys::UniqueFd directory = TRY_CONTEXT(sys::open_at(AT_FDCWD, request.bundle, O_PATH | O_DIRECTORY), "bundle");
+  Bundle bundle;
+  bundle.path = TRY(sys::read_link(AT_FDCWD, fmt::format("/proc/self/fd/{}", directory.get())));
+  const std::string text =
+      TRY_CONTEXT(sys::read_file(directory.get(), "config.json", kMaxConfig), "bundle {}", bundle.path);
+  const spec::Config config = TRY_CONTEXT(spec::parse_config(text), "config.json");
+  const plan::HostFacts facts{
+      .capabilities = TRY(security::known_capabilities()), .euid = ::geteuid(), .rootless = request.rootless};
+  bundle.plan = TRY_CONTEXT(plan::lower(config, bundle.path, facts), "config.json");
+  if (bundle.plan.process.args.empty()) {
+    return fail(ErrorKind::kConfig, "config.json: /process: got nothing, expected the program to run");
+  }
+  return bundle;
+}
+
+Status check_request(const CreateRequest& request, const plan::ContainerPlan& plan, bool detached) {
+  if (plan.process.terminal && detached && request.console_socket.empty()) {
+    Error error(ErrorKind::kUsage,
+                "/process/terminal is true, and a detached container needs somebody at its terminal");
+    return std::unexpected(std::move(error.add_hint("give --console-socket")));
+  }
+  if (!plan.process.terminal && !request.console_socket.empty()) {
+    return fail(ErrorKind::kUsage, "--console-socket was given, but /process/terminal is not true");
+  }
+  for (unsigned index = 0; index < request.preserve_fds; ++index) {
+    const int fd = static_cast<int>(3 + index);
+    if (::fcntl(fd, F_GETFD) < 0) {
+      return sys_fail(errno, "--preserve-fds {}: descriptor {}", request.preserve_fds, fd);
+    }
+  }
+  return {};
+}
+
+bool needs_sealed_self(const plan::ContainerPlan& plan) {
+  return plan.namespaces.joins(CLONE_NEWPID) || !plan.process.selinux_label.empty() ||
+         !plan.process.apparmor_profile.empty();
+}
+
+std::string now_rfc3339() {
+  constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
+  struct timespec now {};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return log::rfc3339(now.tv_sec * kNanosecondsPerSecond + now.tv_nsec);
+}
+
+Result<spec::Record> make_record(const CreateRequest& request, const Bundle& bundle,
+                                 const cgroup::Placement& placement) {
+  spec::Record record;
+  record.id = request.id;
+  record.bundle = bundle.path;
+  record.rootfs = bundle.plan.rootfs.path;
+  record.boot_id = TRY(boot_id());
+  record.created = now_rfc3339();
+  record.owner = ::geteuid();
+  record.cgroup = record_of(placement);
+  record.poststart = bundle.plan.hooks.poststart;
+  record.poststop = bundle.plan.hooks.poststop;
+  record.annotations = bundle.plan.annotations;
+  return record;
+}
+
+Result<launch::LaunchedProcess> launch_process(const CreateRequest& request, const Bundle& bundle,
+                                               cgroup::Cgroup& cgroup, const spec::Record& record, int start_socket) {
+  const SignalFd interrupts = TRY(SignalFd::for_creation());
+  const launch::LaunchOptions options{
+      .id = request.id,
+      .bundle = bundle.path,
+      .no_pivot = request.no_pivot,
+      .no_new_keyring = request.no_new_keyring,
+      .preserve_fds = request.preserve_fds,
+      .start_socket = start_socket,
+      .interrupt_fd = interrupts.get(),
+      .state_document =
+          [&record](pid_t pid, std::string_view status) {
+            const bool created = status == spec::status_name(spec::ContainerStatus::kCreated);
+            return spec::state_json(
+                describe(record, created ? spec::ContainerStatus::kCreated : spec::ContainerStatus::kCreating, pid),
+                spec::Layout::kCompact);
+          },
+  };
+  return launch::launch(bundle.plan, cgroup, options);
+}
+
+Status write_pid_file(const std::string& path, pid_t pid) {
+  if (path.empty()) {
+    return {};
+  }
+  // By rename, so that nobody reads half a number; the name holds this pid, so that a stale one is in nobody's way.
+  const std::string temporary = fmt::format("{}.{}.new", path, ::getpid());
+  const sys::UniqueFd file =
+      TRY_CONTEXT(sys::open_at(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644), "--pid-file");
+  auto written = sys::write_all(file.get(), std::to_string(pid), temporary);
+  if (written) {
+    written = sys::rename_at(AT_FDCWD, temporary, path);
+  }
+  if (!written) {
+    static_cast<void>(sys::unlink_at(AT_FDCWD, temporary));
+    return std::unexpected(std::move(written).error().add_context("--pid-file"));
+  }
+  return {};
+}
+
+// From the empty directory to the process that waits for its commit. Whatever fails, what was made is gone again.
+Result<Creation> build(const StateStore& store, const CreateRequest& request, const Bundle& bundle,
+                       bool waits_for_start) {
+  const cgroup::Placement placement = TRY(cgroup::place(request.cgroup_manager, bundle.plan.cgroups_path, request.id));
+  TRY(cgroup::Cgroup::check(placement, bundle.plan.resources));
+
+  ContainerDirectory directory = TRY(store.create(request.id));
+  spec::Record record;
+  bool hooks_may_have_run = false;
+  // Declared first, so it runs last: the process and the cgroup are gone by then.
+  ScopeGuard undo([&] {
+    if (hooks_may_have_run) {
+      run_late_hooks(record, "poststop");
+    }
+    if (auto removed = directory.remove(); !removed) {
+      log::warning("create \"{}\": {}", request.id, removed.error().message());
+    }
+  });
+  record = TRY(make_record(request, bundle, placement));
+  TRY(directory.save(record));
+
+  cgroup::Cgroup cgroup = TRY(cgroup::Cgroup::create(placement));
+  TRY(cgroup.apply(bundle.plan.resources));
+  const sys::UniqueFd start_socket =
+      waits_for_start ? TRY(sys::listen_at(directory.fd(), kStartSocket)) : sys::UniqueFd();
+  hooks_may_have_run = true;
+  launch::LaunchedProcess process = TRY(launch_process(request, bundle, cgroup, record, start_socket.get()));
+
+  record.pid = process.pid();
+  record.start_time = TRY(start_time_of(record.pid));
+  record.committed = true;
+  undo.dismiss();
+  sys::UniqueFd terminal = process.take_terminal();
+  return Creation{std::move(directory), std::move(record), std::move(cgroup), std::move(process), std::move(terminal)};
+}
+
+// Makes the container real: its state and the caller's pid file are written, then the process may live.
+Status commit(Creation& creation, const CreateRequest& request, bool waits_for_start) {
+  const auto committed = [&]() -> Status {
+    if (creation.terminal.valid() && !request.console_socket.empty()) {
+      TRY(terminal::send_master(request.console_socket, std::exchange(creation.terminal, {}).get()));
+    }
+    TRY(creation.directory.save(creation.record));
+    TRY(write_pid_file(request.pid_file, creation.record.pid));
+    return creation.process.commit(waits_for_start);
+  }();
+  creation.cgroup.release();
+  if (!committed) {
+    creation.process.child().kill_and_reap();
+    if (auto destroyed = destroy(creation.directory, creation.record); !destroyed) {
+      log::warning("create \"{}\": {}", request.id, destroyed.error().message());
+    }
+  }
+  return committed;
+}
+
+Result<Bundle> prepare(const CreateRequest& request, bool detached) {
+  TRY(check_id(request.id));
+  // What the caller leaked into this process is no business of a container (CVE-2024-21626).
+  const unsigned first = 3 + request.preserve_fds;
+  if (log::fd() < 0) {
+    TRY(sys::close_fds(first, ~0U));
+  } else {
+    const auto log_fd = static_cast<unsigned>(log::fd());
+    TRY(log_fd > first ? sys::close_fds(first, log_fd - 1) : Status());
+    TRY(sys::close_fds(std::max(first, log_fd + 1), ~0U));
+  }
+  Bundle bundle = TRY(load_bundle(request));
+  TRY(check_request(request, bundle.plan, detached));
+  if (needs_sealed_self(bundle.plan)) {
+    TRY(launch::ensure_sealed_self(request.argv));
+  }
+  return bundle;
+}
+
+// The foreground of `run`; the caller's terminal has its own settings again when this returns.
+Result<sys::ExitStatus> attend(Creation& creation, const SignalFd& signals, bool size_is_set) {
+  std::optional<terminal::Relay> relay;
+  if (creation.terminal.valid()) {
+    relay.emplace(TRY(terminal::Relay::start(std::move(creation.terminal), size_is_set)));
+  }
+  return wait_in_foreground(creation.process.child(), signals, relay);
+}
+
+}  // namespace
+
+Status create(const StateStore& store, const CreateRequest& request) {
+  const Bundle bundle = TRY(prepare(request, true));
+  Creation creation = TRY(build(store, request, bundle, true));
+  TRY(commit(creation, request, true));
+  static_cast<void>(creation.process.child().release());
+  return {};
+}
+
+Result<int> run(const StateStore& store, const RunRequest& request) {
+  const Bundle bundle = TRY(prepare(request.create, request.detach));
+  Creation creation = TRY(build(store, request.create, bundle, false));
+  const SignalFd signals = TRY(SignalFd::for_forwarding());
+  TRY(commit(creation, request.create, false));
+  run_late_hooks(creation.record, "poststart");
+  if (request.detach) {
+    static_cast<void>(creation.process.child().release());
+    return 0;
+  }
+  const auto ended = attend(creation, signals, bundle.plan.process.console_size.has_value());
+  if (!ended) {
+    creation.process.child().kill_and_reap();
+  }
+  if (!request.keep || !ended) {
+    TRY(destroy(creation.directory, creation.record));
+  }
+  return TRY(ended).shell_status();
+}
+
+}  // namespace berth::container

@@ -1,0 +1,164 @@
+#include <berth/base/log.hpp>
+#include <berth/channel/channel.hpp>
+#include <berth/container/lifecycle.hpp>
+#include <berth/launch/supervisor.hpp>
+#include <berth/sys/file.hpp>
+#include <berth/sys/socket.hpp>
+
+#include <signal.h>
+
+#include <cerrno>
+
+#include "container/destroy.hpp"
+#include "container/observation.hpp"
+
+namespace berth::container {
+namespace {
+
+using spec::ContainerStatus;
+
+struct Locked {
+  ContainerDirectory directory;
+  std::optional<spec::Record> record;
+  Observation observation;
+};
+
+Result<Locked> lock_and_observe(const StateStore& store, const std::string& id) {
+  ContainerDirectory directory = TRY(store.lock(id));
+  auto record = TRY(directory.load());
+  Observation observation = TRY(observe(directory, record));
+  return Locked{std::move(directory), std::move(record), std::move(observation)};
+}
+
+// What the specification calls an error: an operation in a state that does not allow it.
+std::unexpected<Error> wrong_state(std::string text, ContainerStatus status) {
+  Error error(ErrorKind::kState, std::move(text));
+  if (status == ContainerStatus::kCreating) {
+    error.add_hint("its creation was interrupted: delete it with --force");
+  }
+  return std::unexpected(std::move(error));
+}
+
+Status refuse_start(ContainerStatus status) {
+  switch (status) {
+    case ContainerStatus::kStopped:
+      return wrong_state("cannot start a container that has stopped", status);
+    case ContainerStatus::kRunning:
+      return wrong_state("cannot start an already running container", status);
+    default:
+      return wrong_state(fmt::format("cannot start a container that is {}", spec::status_name(status)), status);
+  }
+}
+
+}  // namespace
+
+Status start(const StateStore& store, const std::string& id) {
+  const Locked locked = TRY(lock_and_observe(store, id));
+  if (locked.observation.status != ContainerStatus::kCreated) {
+    return refuse_start(locked.observation.status);
+  }
+  channel::Channel channel(TRY(sys::connect_at(locked.directory.fd(), kStartSocket)),
+                           channel::Sequence(channel::Sequence::Begin::kStart));
+  TRY(channel.send(channel::MessageType::kStart));
+  TRY(launch::await_exec(channel, *locked.observation.process));
+  TRY(sys::unlink_at(locked.directory.fd(), kStartSocket));
+  run_late_hooks(*locked.record, "poststart");
+  return {};
+}
+
+Status kill(const StateStore& store, const std::string& id, int signal, bool all) {
+  const Locked locked = TRY(lock_and_observe(store, id));
+  const ContainerStatus status = locked.observation.status;
+  if (status == ContainerStatus::kCreating) {
+    return wrong_state("container not running", status);
+  }
+  cgroup::Cgroup cgroup = cgroup::Cgroup::open(placement_of(*locked.record));
+  if (all) {
+    return cgroup.kill(signal);
+  }
+  if (!locked.observation.process) {
+    return wrong_state("container not running", status);
+  }
+  TRY(locked.observation.process->send_signal(signal));
+  // On cgroup v1 a frozen process does not even end by SIGKILL.
+  return status == ContainerStatus::kPaused && signal == SIGKILL ? cgroup.thaw() : Status();
+}
+
+Status remove(const StateStore& store, const std::string& id, bool force) {
+  auto directory = store.lock(id);
+  if (!directory) {
+    const bool gone = directory.error().kind() == ErrorKind::kNotFound;
+    return force && gone ? Status() : Status(std::unexpected(std::move(directory).error()));
+  }
+  auto record = directory->load();
+  if (!record) {
+    // Nothing can be found by a record that cannot be read. The operator decides with --force to give up on it.
+    if (!force) {
+      return std::unexpected(std::move(record).error());
+    }
+    log::warning("delete \"{}\": {}", id, record.error().message());
+    return destroy(*directory, std::nullopt);
+  }
+  if (!force) {
+    const Observation observation = TRY(observe(*directory, *record));
+    // With the lock held, "creating" means that the creator is dead.
+    if (observation.status != ContainerStatus::kStopped && observation.status != ContainerStatus::kCreating) {
+      return fail(ErrorKind::kState, "cannot delete container \"{}\" that is not stopped: {} (kill it, or use --force)",
+                  id, spec::status_name(observation.status));
+    }
+  }
+  return destroy(*directory, *record);
+}
+
+Status pause(const StateStore& store, const std::string& id) {
+  const Locked locked = TRY(lock_and_observe(store, id));
+  const ContainerStatus status = locked.observation.status;
+  if (status == ContainerStatus::kPaused) {
+    return wrong_state("container already paused", status);
+  }
+  if (status != ContainerStatus::kRunning && status != ContainerStatus::kCreated) {
+    return wrong_state("container not running", status);
+  }
+  return cgroup::Cgroup::open(placement_of(*locked.record)).freeze();
+}
+
+Status resume(const StateStore& store, const std::string& id) {
+  const Locked locked = TRY(lock_and_observe(store, id));
+  if (locked.observation.status != ContainerStatus::kPaused) {
+    return wrong_state("container not paused", locked.observation.status);
+  }
+  return cgroup::Cgroup::open(placement_of(*locked.record)).thaw();
+}
+
+Result<spec::State> state(const StateStore& store, const std::string& id) {
+  const ContainerDirectory directory = TRY(store.open(id));
+  const auto record = TRY(directory.load());
+  const Observation observation = TRY(observe(directory, record));
+  spec::Record known = record.value_or(spec::Record());
+  known.id = id;
+  return describe(known, observation.status, known.pid);
+}
+
+Result<std::vector<spec::State>> list(const StateStore& store) {
+  std::vector<spec::State> states;
+  for (const std::string& id : TRY(store.ids())) {
+    auto known = state(store, id);
+    if (known) {
+      states.push_back(std::move(*known));
+    } else if (known.error().kind() != ErrorKind::kNotFound) {
+      log::warning("list: {}", known.error().message());
+    }
+  }
+  return states;
+}
+
+Result<std::vector<pid_t>> processes(const StateStore& store, const std::string& id) {
+  const ContainerDirectory directory = TRY(store.open(id));
+  const auto record = TRY(directory.load());
+  if (!record || !record->committed) {
+    return wrong_state("container not running", ContainerStatus::kCreating);
+  }
+  return cgroup::Cgroup::open(placement_of(*record)).processes();
+}
+
+}  // namespace berth::container

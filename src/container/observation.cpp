@@ -1,0 +1,109 @@
+#include "container/observation.hpp"
+
+#include <berth/sys/file.hpp>
+#include <berth/sys/socket.hpp>
+
+#include <fcntl.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <string_view>
+
+#include "container/process_identity.hpp"
+
+namespace berth::container {
+namespace {
+
+// Whether the container's process still listens at its start socket: exec closes it.
+Result<bool> awaits_start(const ContainerDirectory& directory) {
+  auto connection = sys::connect_at(directory.fd(), kStartSocket);
+  if (connection) {
+    return true;
+  }
+  if (connection.error().is(ENOENT) || connection.error().is(ECONNREFUSED)) {
+    return false;
+  }
+  if (connection.error().is(EAGAIN)) {
+    return true;  // somebody listens, with a full queue
+  }
+  return std::unexpected(std::move(connection).error());
+}
+
+}  // namespace
+
+Result<Observation> observe(const ContainerDirectory& directory, const std::optional<spec::Record>& record) {
+  Observation observation;
+  if (!record || !record->committed) {
+    observation.status = spec::ContainerStatus::kCreating;
+    return observation;
+  }
+  observation.process = TRY(find_process(*record));
+  if (!observation.process) {
+    observation.status = spec::ContainerStatus::kStopped;
+  } else if (TRY(cgroup::Cgroup::open(placement_of(*record)).frozen())) {
+    observation.status = spec::ContainerStatus::kPaused;
+  } else if (TRY(awaits_start(directory))) {
+    observation.status = spec::ContainerStatus::kCreated;
+  } else {
+    observation.status = spec::ContainerStatus::kRunning;
+  }
+  return observation;
+}
+
+spec::State describe(const spec::Record& record, spec::ContainerStatus status, pid_t pid) {
+  return {.id = record.id,
+          .status = status,
+          .pid = status == spec::ContainerStatus::kStopped ? 0 : pid,
+          .bundle = record.bundle,
+          .rootfs = record.rootfs,
+          .created = record.created,
+          .annotations = record.annotations,
+          .owner = owner_name(record.owner)};
+}
+
+cgroup::Placement placement_of(const spec::Record& record) {
+  cgroup::Placement placement;
+  // The record was checked when it was read; an unknown manager there is one of another version.
+  placement.manager = cgroup::parse_manager(record.cgroup.manager).value_or(cgroup::Manager::kDisabled);
+  placement.path = record.cgroup.path;
+  for (const spec::CgroupDirectoryRecord& directory : record.cgroup.directories) {
+    placement.directories.push_back({.hierarchy = directory.hierarchy, .path = directory.path});
+  }
+  return placement;
+}
+
+spec::CgroupRecord record_of(const cgroup::Placement& placement) {
+  spec::CgroupRecord record{
+      .manager = std::string(cgroup::manager_name(placement.manager)), .path = placement.path, .directories = {}};
+  for (const cgroup::Directory& directory : placement.directories) {
+    record.directories.push_back({.hierarchy = directory.hierarchy, .path = directory.path});
+  }
+  return record;
+}
+
+std::string owner_name(uid_t uid) {
+  if (uid == 0) {
+    return "root";
+  }
+  // Read by hand: a static program must not load the host's name service modules.
+  constexpr std::size_t kMaxPasswd = 1024 * 1024;
+  const std::string number = std::to_string(uid);
+  const auto passwd = sys::read_file(AT_FDCWD, "/etc/passwd", kMaxPasswd);
+  if (!passwd) {
+    return number;
+  }
+  std::string_view rest = *passwd;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    const std::size_t name_end = line.find(':');
+    const std::size_t password_end = line.find(':', name_end == std::string_view::npos ? line.size() : name_end + 1);
+    if (password_end != std::string_view::npos && line.substr(password_end + 1).starts_with(number + ":")) {
+      return std::string(line.substr(0, name_end));
+    }
+  }
+  return number;
+}
+
+}  // namespace berth::container

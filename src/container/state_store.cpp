@@ -1,0 +1,170 @@
+#include <berth/container/state_store.hpp>
+#include <berth/sys/file.hpp>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+namespace berth::container {
+namespace {
+
+constexpr const char* kRecordFile = "record.json";
+constexpr const char* kNewRecordFile = "record.json.new";
+constexpr std::size_t kMaxRecord = 16 * 1024 * 1024;
+constexpr std::size_t kMaxId = 1024;
+constexpr std::chrono::milliseconds kLockTimeout{10'000};
+constexpr std::chrono::milliseconds kLockRetry{5};
+
+bool is_id_character(char character) {
+  return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
+         (character >= '0' && character <= '9') || character == '_' || character == '+' || character == '.' ||
+         character == '-';
+}
+
+void sleep_for(std::chrono::milliseconds duration) {
+  const struct timespec wait { .tv_sec = duration.count() / 1000, .tv_nsec = (duration.count() % 1000) * 1'000'000 };
+  ::nanosleep(&wait, nullptr);
+}
+
+Error not_found(const std::string& id) {
+  return {ErrorKind::kNotFound, fmt::format("container \"{}\" does not exist", id)};
+}
+
+// mkdir -p, but only the last component may be missing its mode: 0700, because what is below is nobody else's business.
+Status make_root(const std::string& path) {
+  for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    const std::string prefix = path.substr(0, slash);
+    auto made = sys::make_directory(AT_FDCWD, prefix, slash == std::string::npos ? 0700 : 0711);
+    if (!made && !made.error().is(EEXIST)) {
+      return made;
+    }
+    if (slash == std::string::npos) {
+      return {};
+    }
+  }
+}
+
+// Takes the lock; false when the directory was removed by whoever had it before.
+Result<bool> take_lock(int fd, const std::string& id) {
+  const auto end = std::chrono::steady_clock::now() + kLockTimeout;
+  for (;;) {
+    auto locked = sys::lock_file(fd, LOCK_EX | LOCK_NB, id);
+    if (locked) {
+      break;
+    }
+    if (!locked.error().is(EWOULDBLOCK)) {
+      return std::unexpected(std::move(locked).error());
+    }
+    if (std::chrono::steady_clock::now() >= end) {
+      return fail(ErrorKind::kState, "container \"{}\" is in use by another command for {} s", id,
+                  kLockTimeout.count() / 1000);
+    }
+    sleep_for(kLockRetry);
+  }
+  return TRY(sys::stat_fd(fd, id)).st_nlink > 0;
+}
+
+}  // namespace
+
+Status check_id(const std::string& id) {
+  if (id.empty() || id == "." || id == ".." || id.size() > kMaxId || !std::ranges::all_of(id, is_id_character)) {
+    return fail(ErrorKind::kUsage,
+                "invalid container id \"{}\": expected 1 to {} characters of A-Z a-z 0-9 _ + . -, not . or ..",
+                one_line(id.substr(0, 64)), kMaxId);
+  }
+  return {};
+}
+
+Result<std::optional<spec::Record>> ContainerDirectory::load() const {
+  auto text = sys::read_file(directory_.get(), kRecordFile, kMaxRecord);
+  if (!text) {
+    if (text.error().is(ENOENT)) {
+      return std::optional<spec::Record>();
+    }
+    return std::unexpected(std::move(text).error());
+  }
+  return std::optional<spec::Record>(TRY_CONTEXT(spec::parse_record(*text), "state of container \"{}\"", id_));
+}
+
+Status ContainerDirectory::save(const spec::Record& record) const {
+  const sys::UniqueFd file =
+      TRY(sys::open_at(directory_.get(), kNewRecordFile, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+  TRY(sys::write_all(file.get(), spec::record_json(record), kNewRecordFile));
+  return sys::rename_at(directory_.get(), kNewRecordFile, kRecordFile);
+}
+
+Status ContainerDirectory::remove() const {
+  const sys::UniqueFd readable = TRY(sys::open_at(directory_.get(), ".", O_RDONLY | O_DIRECTORY));
+  for (const std::string& name : TRY(sys::list_directory(readable.get(), id_))) {
+    TRY(sys::unlink_at(directory_.get(), name));
+  }
+  return sys::unlink_at(parent_.get(), id_, AT_REMOVEDIR);
+}
+
+Result<sys::UniqueFd> StateStore::open_root(bool create) const {
+  auto opened = sys::open_at(AT_FDCWD, root_, O_PATH | O_DIRECTORY);
+  if (!opened && opened.error().is(ENOENT) && create) {
+    TRY_CONTEXT(make_root(root_), "state root");
+    opened = sys::open_at(AT_FDCWD, root_, O_PATH | O_DIRECTORY);
+  }
+  return opened;
+}
+
+Result<ContainerDirectory> StateStore::create(const std::string& id) const {
+  sys::UniqueFd root = TRY(open_root(true));
+  if (auto made = sys::make_directory(root.get(), id, 0700); !made) {
+    if (made.error().is(EEXIST)) {
+      return fail(ErrorKind::kExists, "container with given ID already exists: \"{}\"", id);
+    }
+    return std::unexpected(std::move(made).error().add_context(fmt::format("state root {}", root_)));
+  }
+  sys::UniqueFd directory = TRY(sys::open_at(root.get(), id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  if (!TRY(take_lock(directory.get(), id))) {
+    return fail(ErrorKind::kState, "container \"{}\" was deleted while it was being created", id);
+  }
+  return ContainerDirectory(std::move(root), std::move(directory), id);
+}
+
+Result<ContainerDirectory> StateStore::open(const std::string& id) const {
+  TRY(check_id(id));
+  auto root = open_root(false);
+  if (!root) {
+    return std::unexpected(root.error().is(ENOENT) ? not_found(id) : std::move(root).error());
+  }
+  auto directory = sys::open_at(root->get(), id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!directory) {
+    return std::unexpected(directory.error().is(ENOENT) ? not_found(id) : std::move(directory).error());
+  }
+  return ContainerDirectory(std::move(*root), std::move(*directory), id);
+}
+
+Result<ContainerDirectory> StateStore::lock(const std::string& id) const {
+  ContainerDirectory directory = TRY(open(id));
+  if (!TRY(take_lock(directory.fd(), id))) {
+    return std::unexpected(not_found(id));
+  }
+  return directory;
+}
+
+Result<std::vector<std::string>> StateStore::ids() const {
+  auto root = open_root(false);
+  if (!root) {
+    if (root.error().is(ENOENT)) {
+      return std::vector<std::string>();
+    }
+    return std::unexpected(std::move(root).error());
+  }
+  const sys::UniqueFd readable = TRY(sys::open_at(root->get(), ".", O_RDONLY | O_DIRECTORY));
+  std::vector<std::string> names = TRY(sys::list_directory(readable.get(), root_));
+  std::erase_if(names, [](const std::string& name) { return !check_id(name); });
+  std::ranges::sort(names);
+  return names;
+}
+
+}  // namespace berth::container

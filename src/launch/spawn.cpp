@@ -1,0 +1,157 @@
+#include "launch/spawn.hpp"
+
+#include <berth/ns/id_map.hpp>
+
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+
+namespace berth::launch {
+namespace {
+
+constexpr int kNewTime = 0x00000080;  // CLONE_NEWTIME
+
+struct Cloned {
+  std::optional<sys::ClonedProcess> process;  ///< empty in the child
+  bool into_cgroup = false;
+};
+
+// Kernels before 5.7 do not know CLONE_INTO_CGROUP: there the process is added by its pid, while it waits.
+Result<Cloned> clone_into(std::uint64_t flags, int cgroup_fd) {
+  if (cgroup_fd >= 0) {
+    auto cloned = sys::clone_process(flags, cgroup_fd);
+    if (cloned) {
+      return Cloned{std::move(*cloned), true};
+    }
+    if (!cloned.error().is(EINVAL) && !cloned.error().is(E2BIG)) {
+      return std::unexpected(std::move(cloned).error());
+    }
+  }
+  return Cloned{TRY(sys::clone_process(flags, -1)), false};
+}
+
+Error explain_clone(Error error, std::uint64_t flags) {
+  if (error.is(EPERM) && (flags & static_cast<unsigned>(CLONE_NEWUSER)) == 0) {
+    error.add_hint("new namespaces need root or a user namespace");
+  } else if (error.is(ENOSPC) || error.is(EUSERS)) {
+    error.add_hint("a limit of /proc/sys/user/max_*_namespaces is reached");
+  }
+  return error;
+}
+
+// The stage joins and clones with its caller's rights, hands the new process over and ends. Never returns.
+[[noreturn]] void run_stage(InitContext& context, channel::Channel channel) {
+  const ns::SpawnPlan& spawn = context.spawn;
+  const auto body = [&]() -> Status {
+    TRY(sys::die_with_parent());
+    if (!TRY(channel.receive())) {
+      ::_exit(1);
+    }
+    TRY(context.namespaces.join(spawn.join_before_clone));
+    if (spawn.unshare_time) {
+      TRY(ns::create_time_namespace(context.plan.namespaces.time_offsets));
+    }
+    // CLONE_PARENT: the new process is the supervisor's child, as it would be without this one.
+    auto cloned = TRY(sys::clone_process(spawn.clone_flags | CLONE_PARENT, -1));
+    if (!cloned) {
+      TRY(channel.said_by_stage(channel::MessageType::kCloned));
+      InitProcess(context, std::move(channel)).run();
+    }
+    return channel.send(channel::MessageType::kCloned, std::to_string(cloned->pid), cloned->pidfd.get());
+  };
+  if (auto done = body(); !done) {
+    channel.send_failure(std::move(done).error().add_context("namespaces"));
+    ::_exit(1);
+  }
+  ::_exit(0);
+}
+
+Status map_ids(const plan::Namespaces& namespaces, pid_t pid) {
+  if (!namespaces.creates(static_cast<unsigned>(CLONE_NEWUSER))) {
+    return {};
+  }
+  return ns::write_id_maps(pid, namespaces.uid_mappings, namespaces.gid_mappings);
+}
+
+Result<sys::Child> receive_from_stage(channel::Channel& channel, sys::Child& stage) {
+  auto message = TRY(channel.receive());
+  if (!message) {
+    return std::unexpected(death_error(stage));
+  }
+  pid_t pid = 0;
+  const std::string& text = message->payload;
+  std::from_chars(text.data(), text.data() + text.size(), pid);
+  if (pid <= 0 || message->fds.size() != 1) {
+    return fail(ErrorKind::kInternal, "the launch's stage handed over no process");
+  }
+  sys::Child process(sys::ClonedProcess{pid, sys::Pidfd(std::move(message->fds.front()))});
+  TRY(stage.reap());
+  return process;
+}
+
+}  // namespace
+
+Error death_error(sys::Child& child) {
+  auto status = child.reap();
+  if (!status) {
+    return std::move(status).error();
+  }
+  Error error(ErrorKind::kSystem, fmt::format("the container's process died: {}", status->describe()));
+  if (status->signal == SIGKILL) {
+    error.add_hint("out of memory? the memory limit may be too low to start a container");
+  }
+  return error;
+}
+
+Result<sys::Child> spawn(InitContext& context, cgroup::Cgroup& cgroup, channel::Channel& channel, sys::UniqueFd peer) {
+  const ns::SpawnPlan& plan = context.spawn;
+  const plan::Namespaces& namespaces = context.plan.namespaces;
+
+  ns::ChildNamespaceSwitch namespace_switch;
+  if (!plan.staged) {
+    if (!plan.join_before_clone.empty()) {
+      TRY(namespace_switch.remember(CLONE_NEWPID));
+      TRY(context.namespaces.join(plan.join_before_clone));
+    }
+    if (plan.unshare_time) {
+      TRY(namespace_switch.remember(kNewTime));
+      TRY(ns::create_time_namespace(namespaces.time_offsets));
+    }
+  }
+  const std::uint64_t flags = plan.staged ? plan.stage_flags : plan.clone_flags;
+  auto cloned = clone_into(flags, cgroup.clone_fd());
+  if (!cloned) {
+    return std::unexpected(explain_clone(std::move(cloned).error(), flags));
+  }
+  if (!cloned->process) {
+    channel.close();
+    channel::Channel own(std::move(peer));
+    if (plan.staged) {
+      run_stage(context, std::move(own));
+    }
+    InitProcess(context, std::move(own)).run();
+  }
+  sys::Child process(std::move(*cloned->process));
+  peer.reset();
+  TRY(namespace_switch.restore());
+
+  TRY(cgroup.add(process.pid(), cloned->into_cgroup));
+  if (!plan.staged || plan.map_stage) {
+    TRY(map_ids(namespaces, process.pid()));
+  }
+  TRY(channel.send(channel::MessageType::kProceed, std::to_string(process.pid())));
+  if (!plan.staged) {
+    return process;
+  }
+  sys::Child container_process = TRY(receive_from_stage(channel, process));
+  if (!plan.map_stage) {
+    TRY(map_ids(namespaces, container_process.pid()));
+  }
+  TRY(channel.send(channel::MessageType::kProceed, std::to_string(container_process.pid())));
+  return container_process;
+}
+
+}  // namespace berth::launch

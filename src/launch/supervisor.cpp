@@ -1,0 +1,124 @@
+#include <berth/hooks/run_hooks.hpp>
+#include <berth/launch/supervisor.hpp>
+#include <berth/sys/socket.hpp>
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "launch/exec_program.hpp"
+#include "launch/spawn.hpp"
+
+namespace berth::launch {
+namespace {
+
+Status run_hooks(const plan::ContainerPlan& plan, const LaunchOptions& options, pid_t pid) {
+  const std::string state = options.state_document(pid, "creating");
+  TRY(hooks::run(plan.hooks.prestart, {.stage = "prestart", .state = state, .exec = {}}));
+  return hooks::run(plan.hooks.create_runtime, {.stage = "createRuntime", .state = state, .exec = {}});
+}
+
+Error interruption(int interrupt_fd) {
+  signalfd_siginfo signal{};
+  if (::read(interrupt_fd, &signal, sizeof signal) != static_cast<ssize_t>(sizeof signal)) {
+    return Error::system(errno, "read(signalfd)");
+  }
+  const char* name = ::sigabbrev_np(static_cast<int>(signal.ssi_signo));
+  return {ErrorKind::kSystem, fmt::format("interrupted by SIG{}", name != nullptr ? name : "?")};
+}
+
+// Talks with the process until it is ready; gives the master of its terminal, if it has one.
+Result<sys::UniqueFd> await_ready(const plan::ContainerPlan& plan, const LaunchOptions& options,
+                                  channel::Channel& channel, sys::Child& child) {
+  for (;;) {
+    const std::array<int, 2> fds = {channel.fd(), options.interrupt_fd};
+    const auto readable = TRY(sys::wait_readable(fds, std::chrono::milliseconds(-1)));
+    if (readable == std::size_t{1}) {
+      return std::unexpected(interruption(options.interrupt_fd));
+    }
+    auto message = TRY(channel.receive());
+    if (!message) {
+      return std::unexpected(death_error(child));
+    }
+    if (message->type == channel::MessageType::kReady) {
+      return message->fds.empty() ? sys::UniqueFd() : std::move(message->fds.front());
+    }
+    TRY(run_hooks(plan, options, child.pid()));
+    TRY(channel.send(channel::MessageType::kHooksDone));
+  }
+}
+
+bool has_label(const plan::Process& process) {
+  return !process.selinux_label.empty() || !process.apparmor_profile.empty();
+}
+
+}  // namespace
+
+Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd) {
+  std::string program;
+  std::string doubt;
+  bool executing = false;
+  for (;;) {
+    auto message = TRY(channel.receive());
+    if (!message) {
+      break;
+    }
+    if (message->type == channel::MessageType::kExecFailed) {
+      int errnum = EIO;
+      std::memcpy(&errnum, message->payload.data(), std::min(message->payload.size(), sizeof errnum));
+      return std::unexpected(exec_error(program, errnum, doubt));
+    }
+    executing = true;
+    const std::size_t border = message->payload.find('\n');
+    program = message->payload.substr(0, border);
+    doubt = border == std::string::npos ? "" : message->payload.substr(border + 1);
+  }
+  if (!executing) {
+    static_cast<void>(pidfd.wait_ended(std::chrono::milliseconds(1000)));
+    return fail(ErrorKind::kSystem, "the container's process died before it executed its program");
+  }
+  return {};
+}
+
+Status LaunchedProcess::commit(bool waits_for_start) {
+  TRY(channel_.send(channel::MessageType::kCommitted));
+  if (waits_for_start) {
+    channel_.close();
+    return {};
+  }
+  return await_exec(channel_, child_.pidfd());
+}
+
+Result<LaunchedProcess> launch(const plan::ContainerPlan& plan, cgroup::Cgroup& cgroup, const LaunchOptions& options) {
+  std::optional<security::FilterProgram> filter;
+  if (plan.seccomp) {
+    filter = TRY_CONTEXT(security::FilterProgram::compile(*plan.seccomp), "seccomp");
+  }
+  const ns::SpawnPlan spawn_plan = ns::plan_spawn(plan.namespaces);
+  const ns::NamespaceSet namespaces = TRY(ns::NamespaceSet::open(plan.namespaces.joined));
+  const cgroup::View cgroup_view = TRY(cgroup::view(cgroup.placement()));
+  if (!plan.namespaces.joined.empty()) {
+    // CVE-2016-9962: processes of a joined namespace could trace the new one and take what it has open. Before the
+    // clone, so that there is no moment in which they can.
+    TRY(sys::set_undumpable());
+  }
+  // A label is for the next exec, which then must be that of the program; see ensure_sealed_self.
+  InitContext context{.plan = plan,
+                      .options = options,
+                      .spawn = spawn_plan,
+                      .namespaces = namespaces,
+                      .cgroup_view = cgroup_view,
+                      .filter = filter ? &*filter : nullptr,
+                      .trampoline = has_label(plan.process) ? sys::UniqueFd() : TRY(make_trampoline())};
+  sys::SocketPair sockets = TRY(sys::SocketPair::create());
+  channel::Channel channel(std::move(sockets.first));
+  sys::Child child = TRY(spawn(context, cgroup, channel, std::move(sockets.second)));
+  sys::UniqueFd terminal = TRY(await_ready(plan, options, channel, child));
+  return LaunchedProcess(std::move(child), std::move(channel), std::move(terminal));
+}
+
+}  // namespace berth::launch

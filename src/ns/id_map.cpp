@@ -1,0 +1,90 @@
+#include <berth/ns/id_map.hpp>
+#include <berth/sys/file.hpp>
+#include <berth/sys/process.hpp>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace berth::ns {
+namespace {
+
+// Fixed places of the host, never found in $PATH: a set-user-id helper is trusted by its path.
+constexpr const char* kNewUidMap = "/usr/bin/newuidmap";
+constexpr const char* kNewGidMap = "/usr/bin/newgidmap";
+
+Status run_helper(const char* helper, pid_t pid, std::span<const plan::IdMapping> mappings) {
+  std::vector<std::string> arguments = {helper, std::to_string(pid)};
+  for (const plan::IdMapping& mapping : mappings) {
+    arguments.push_back(std::to_string(mapping.container_id));
+    arguments.push_back(std::to_string(mapping.host_id));
+    arguments.push_back(std::to_string(mapping.size));
+  }
+  std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
+  for (std::string& argument : arguments) {
+    argv.push_back(argument.data());
+  }
+  argv.push_back(nullptr);
+
+  auto cloned = TRY(sys::clone_process(0, -1));
+  if (!cloned) {
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    char* const no_environment[] = {nullptr};
+    ::execve(helper, argv.data(), no_environment);
+    ::_exit(127);
+  }
+  sys::Child child(std::move(*cloned));
+  const sys::ExitStatus status = TRY(child.reap());
+  if (status.code == 127 && status.signal == 0) {
+    return fail(ErrorKind::kSystem, "{} cannot be run; it comes with the package uidmap", helper);
+  }
+  if (status.shell_status() != 0) {
+    Error error(ErrorKind::kSystem, fmt::format("{}: {}", helper, status.describe()));
+    error.add_hint("the caller's ranges are in /etc/subuid and /etc/subgid");
+    return std::unexpected(std::move(error));
+  }
+  return {};
+}
+
+Status write_map(pid_t pid, const char* file, const char* helper, std::span<const plan::IdMapping> mappings,
+                 std::uint32_t own_id) {
+  if (mappings.empty()) {
+    return {};
+  }
+  if (::geteuid() != 0 && !maps_only(mappings, own_id)) {
+    return run_helper(helper, pid, mappings);
+  }
+  return sys::write_file(AT_FDCWD, fmt::format("/proc/{}/{}", pid, file), id_map_text(mappings));
+}
+
+}  // namespace
+
+std::string id_map_text(std::span<const plan::IdMapping> mappings) {
+  std::string text;
+  for (const plan::IdMapping& mapping : mappings) {
+    text += fmt::format("{} {} {}\n", mapping.container_id, mapping.host_id, mapping.size);
+  }
+  return text;
+}
+
+bool maps_only(std::span<const plan::IdMapping> mappings, std::uint32_t id) {
+  return mappings.size() == 1 && mappings.front().host_id == id && mappings.front().size == 1;
+}
+
+Status write_id_maps(pid_t pid, std::span<const plan::IdMapping> uid_mappings,
+                     std::span<const plan::IdMapping> gid_mappings) {
+  if (::geteuid() != 0 && maps_only(gid_mappings, ::getegid())) {
+    // Without privilege the kernel takes a gid map only after setgroups(2) was given up for good (CVE-2014-8989).
+    TRY(sys::write_file(AT_FDCWD, fmt::format("/proc/{}/setgroups", pid), "deny"));
+  }
+  TRY_CONTEXT(write_map(pid, "gid_map", kNewGidMap, gid_mappings, ::getegid()), "map the container's gids");
+  TRY_CONTEXT(write_map(pid, "uid_map", kNewUidMap, uid_mappings, ::geteuid()), "map the container's uids");
+  return {};
+}
+
+}  // namespace berth::ns

@@ -1,0 +1,147 @@
+#include <berth/ns/namespace_set.hpp>
+#include <berth/sys/file.hpp>
+#include <berth/sys/process.hpp>
+
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace berth::ns {
+namespace {
+
+constexpr int kNewTime = 0x00000080;  // CLONE_NEWTIME
+
+constexpr std::array<std::pair<int, std::string_view>, 8> kNames = {{
+    {CLONE_NEWNS, "mount"},
+    {CLONE_NEWPID, "pid"},
+    {CLONE_NEWNET, "network"},
+    {CLONE_NEWIPC, "ipc"},
+    {CLONE_NEWUTS, "uts"},
+    {CLONE_NEWUSER, "user"},
+    {CLONE_NEWCGROUP, "cgroup"},
+    {kNewTime, "time"},
+}};
+
+}  // namespace
+
+std::string_view namespace_name(int flag) {
+  for (const auto& [known_flag, name] : kNames) {
+    if (known_flag == flag) {
+      return name;
+    }
+  }
+  return "unknown";
+}
+
+Result<NamespaceSet> NamespaceSet::open(std::span<const plan::JoinedNamespace> joined) {
+  NamespaceSet set;
+  for (const plan::JoinedNamespace& wanted : joined) {
+    const std::string_view name = namespace_name(wanted.flag);
+    sys::UniqueFd fd = TRY_CONTEXT(sys::open_at(AT_FDCWD, wanted.path, O_RDONLY), "join {} namespace", name);
+    const int type = ::ioctl(fd.get(), NS_GET_NSTYPE);
+    if (type < 0) {
+      return fail(ErrorKind::kConfig, "join {} namespace: {} is no namespace file", name, wanted.path);
+    }
+    if (type != wanted.flag) {
+      return fail(ErrorKind::kConfig, "join {} namespace: {} is a {} namespace", name, wanted.path,
+                  namespace_name(type));
+    }
+    set.entries_.push_back({std::move(fd), wanted.flag, wanted.path});
+  }
+  return set;
+}
+
+Status NamespaceSet::join_entry(const Entry& entry) const {
+  TRY_CONTEXT(sys::set_namespace(entry.fd.get(), entry.flag, entry.path), "join {} namespace",
+              namespace_name(entry.flag));
+  return {};
+}
+
+Status NamespaceSet::join(std::span<const std::size_t> indices) const {
+  // A privileged caller reaches namespaces that the joined user namespace does not own; an unprivileged one
+  // reaches nothing before it has joined that.
+  const Entry* user = nullptr;
+  std::vector<const Entry*> refused;
+  for (const std::size_t index : indices) {
+    const Entry& entry = entries_.at(index);
+    if (entry.flag == CLONE_NEWUSER) {
+      user = &entry;
+      continue;
+    }
+    if (auto joined = join_entry(entry); !joined) {
+      if (!joined.error().is(EPERM)) {
+        return joined;
+      }
+      refused.push_back(&entry);
+    }
+  }
+  if (user != nullptr) {
+    TRY(join_entry(*user));
+  }
+  for (const Entry* entry : refused) {
+    TRY(join_entry(*entry));
+  }
+  return {};
+}
+
+ChildNamespaceSwitch::~ChildNamespaceSwitch() {
+  // Reached with something to restore only on an error path, which ends the process soon.
+  static_cast<void>(restore());
+}
+
+Status ChildNamespaceSwitch::remember(int flag) {
+  const bool time = flag == kNewTime;
+  (time ? time_ : pid_) = TRY(sys::open_at(AT_FDCWD, time ? "/proc/self/ns/time" : "/proc/self/ns/pid", O_RDONLY));
+  return {};
+}
+
+Status ChildNamespaceSwitch::restore() {
+  if (pid_.valid()) {
+    TRY(sys::set_namespace(std::exchange(pid_, {}).get(), CLONE_NEWPID, "/proc/self/ns/pid"));
+  }
+  if (time_.valid()) {
+    TRY(sys::set_namespace(std::exchange(time_, {}).get(), kNewTime, "/proc/self/ns/time"));
+  }
+  return {};
+}
+
+Status create_time_namespace(std::span<const plan::TimeOffset> offsets) {
+  TRY(sys::unshare(kNewTime, "CLONE_NEWTIME"));
+  std::string text;
+  for (const plan::TimeOffset& offset : offsets) {
+    text += fmt::format("{} {} {}\n", offset.clock, offset.seconds, offset.nanoseconds);
+  }
+  if (!text.empty()) {
+    TRY_CONTEXT(sys::write_file(AT_FDCWD, "/proc/self/timens_offsets", text), "time namespace");
+  }
+  return {};
+}
+
+Status write_sysctls(std::span<const plan::Sysctl> sysctls) {
+  if (sysctls.empty()) {
+    return {};
+  }
+  const path::ProcDir proc = TRY(path::ProcDir::open_full());
+  for (const plan::Sysctl& sysctl : sysctls) {
+    TRY_CONTEXT(proc.write("sys/" + sysctl.path, sysctl.value), "sysctl {}", sysctl.path);
+  }
+  return {};
+}
+
+Status set_names(const std::string& hostname, const std::string& domainname) {
+  if (!hostname.empty() && ::sethostname(hostname.data(), hostname.size()) < 0) {
+    return sys_fail(errno, "sethostname({})", hostname);
+  }
+  if (!domainname.empty() && ::setdomainname(domainname.data(), domainname.size()) < 0) {
+    return sys_fail(errno, "setdomainname({})", domainname);
+  }
+  return {};
+}
+
+}  // namespace berth::ns

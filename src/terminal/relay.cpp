@@ -1,0 +1,110 @@
+#include <berth/sys/file.hpp>
+#include <berth/sys/process.hpp>
+#include <berth/terminal/relay.hpp>
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <string_view>
+
+namespace berth::terminal {
+namespace {
+
+constexpr std::size_t kBufferSize = 16 * 1024;
+
+}  // namespace
+
+Result<Relay> Relay::start(sys::UniqueFd master, bool size_is_set) {
+  Relay relay(std::move(master));
+  termios settings{};
+  if (::tcgetattr(STDIN_FILENO, &settings) < 0) {
+    return relay;  // stdin is a file or a pipe: there is nothing to put into raw mode
+  }
+  relay.saved_ = settings;
+  ::cfmakeraw(&settings);
+  if (::tcsetattr(STDIN_FILENO, TCSANOW, &settings) < 0) {
+    return sys_fail(errno, "tcsetattr(stdin)");
+  }
+  if (!size_is_set) {
+    TRY(relay.resize());
+  }
+  return relay;
+}
+
+Relay::Relay(Relay&& other) noexcept
+    : master_(std::move(other.master_)),
+      saved_(std::exchange(other.saved_, std::nullopt)),
+      input_open_(other.input_open_) {}
+
+Relay::~Relay() {
+  restore();
+}
+
+void Relay::restore() {
+  if (saved_) {
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &*saved_);
+    saved_.reset();
+  }
+}
+
+Status Relay::forward_input() {
+  std::array<char, kBufferSize> buffer;
+  const ssize_t count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+  if (count < 0) {
+    if (errno == EINTR || errno == EAGAIN) {
+      return {};
+    }
+    return sys_fail(errno, "read(stdin)");
+  }
+  if (count == 0) {
+    input_open_ = false;
+    constexpr std::string_view kEndOfFile = "\x04";
+    return sys::write_all(master_.get(), kEndOfFile, "terminal");
+  }
+  return sys::write_all(master_.get(), {buffer.data(), static_cast<std::size_t>(count)}, "terminal");
+}
+
+Status Relay::forward_output() {
+  std::array<char, kBufferSize> buffer;
+  const ssize_t count = ::read(master_.get(), buffer.data(), buffer.size());
+  if (count < 0 && (errno == EINTR || errno == EAGAIN)) {
+    return {};
+  }
+  if (count <= 0) {
+    // EIO: the last process with the slave open has closed it.
+    if (count < 0 && errno != EIO) {
+      return sys_fail(errno, "read(terminal)");
+    }
+    master_.reset();
+    return {};
+  }
+  return sys::write_all(STDOUT_FILENO, {buffer.data(), static_cast<std::size_t>(count)}, "stdout");
+}
+
+Status Relay::drain_output() {
+  while (master_.valid()) {
+    const int fd = master_.get();
+    if (!TRY(sys::wait_readable({&fd, 1}, std::chrono::milliseconds(0)))) {
+      break;
+    }
+    TRY(forward_output());
+  }
+  return {};
+}
+
+Status Relay::resize() {
+  struct winsize window {};
+  if (!saved_ || !master_.valid() || ::ioctl(STDIN_FILENO, TIOCGWINSZ, &window) < 0) {
+    return {};
+  }
+  if (::ioctl(master_.get(), TIOCSWINSZ, &window) < 0) {
+    return sys_fail(errno, "ioctl(TIOCSWINSZ)");
+  }
+  return {};
+}
+
+}  // namespace berth::terminal
