@@ -48,7 +48,21 @@ struct Missing {
   mode_t directory_mode;  // of directories that are made on the way, and of the last component if it is one
   bool last_is_file = false;
   mode_t file_mode = 0;
+  bool follow_links = true;
 };
+
+constexpr mode_t kParentMode = 0755;
+
+constexpr Missing missing_directory(mode_t mode) {
+  return {.directory_mode = mode};
+}
+constexpr Missing missing_file(mode_t mode) {
+  return {.directory_mode = kParentMode, .last_is_file = true, .file_mode = mode};
+}
+constexpr Missing without_links(Missing missing) {
+  missing.follow_links = false;
+  return missing;
+}
 
 // Opens `name`, an entry of `parent`, itself: never through a link.
 Result<sys::UniqueFd> open_entry(int parent, std::string_view name, int flags, std::string_view shown) {
@@ -81,7 +95,9 @@ class Maker {
     std::size_t existing = parts.empty() ? 0 : parts.size() - 1;
     sys::UniqueFd current;
     for (;; --existing) {
-      auto opened = root_.open(join(parts, 0, existing), O_PATH | O_DIRECTORY);
+      const std::string prefix = join(parts, 0, existing);
+      constexpr int kFlags = O_PATH | O_DIRECTORY;
+      auto opened = missing_.follow_links ? root_.open(prefix, kFlags) : root_.open_without_links(prefix, kFlags);
       if (opened) {
         current = std::move(*opened);
         break;
@@ -125,6 +141,9 @@ class Maker {
     if (!S_ISLNK(status.st_mode)) {
       return {};
     }
+    if (!missing_.follow_links) {
+      return sys_fail(ELOOP, "make {}", shown);
+    }
     const std::string target = TRY_CONTEXT(sys::read_link(entry.get(), ""), "{}", shown);
     const std::string before = target.starts_with('/') ? "" : join(parts, 0, index);
     link_ = before + "/" + target + join(parts, index + 1, parts.size());
@@ -158,7 +177,11 @@ Result<sys::UniqueFd> RootDir::make_directories(std::string_view path, mode_t mo
   if (existing || !existing.error().is(ENOENT)) {
     return existing;
   }
-  return Maker(*this, path, {.directory_mode = mode}).run();
+  return Maker(*this, path, missing_directory(mode)).run();
+}
+
+Result<sys::UniqueFd> RootDir::make_directories_without_links(std::string_view path, mode_t mode) const {
+  return Maker(*this, path, without_links(missing_directory(mode))).run();
 }
 
 Result<sys::UniqueFd> RootDir::make_file(std::string_view path, mode_t mode) const {
@@ -166,8 +189,11 @@ Result<sys::UniqueFd> RootDir::make_file(std::string_view path, mode_t mode) con
   if (existing || !existing.error().is(ENOENT)) {
     return existing;
   }
-  constexpr mode_t kParentMode = 0755;
-  return Maker(*this, path, {.directory_mode = kParentMode, .last_is_file = true, .file_mode = mode}).run();
+  return Maker(*this, path, missing_file(mode)).run();
+}
+
+Result<sys::UniqueFd> RootDir::make_file_without_links(std::string_view path, mode_t mode) const {
+  return Maker(*this, path, without_links(missing_file(mode))).run();
 }
 
 Result<RootDir::Parent> RootDir::make_parent(std::string_view path, mode_t mode) const {

@@ -49,15 +49,15 @@ bool is_made_as_link(const plan::Device& device) {
   return path::clean(device.path) == "/dev/ptmx";
 }
 
-Result<sys::UniqueFd> open_entry(const path::RootDir::Parent& parent, const std::string& shown) {
+Result<sys::UniqueFd> open_entry(int directory, const std::string& name, const std::string& shown) {
   open_how how{};
   how.flags = static_cast<unsigned>(O_PATH | O_NOFOLLOW);
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-  return sys::open_at2(parent.directory.get(), parent.name, how, "<rootfs>" + shown);
+  return sys::open_at2(directory, name, how, "<rootfs>" + shown);
 }
 
-Result<sys::UniqueFd> open_verified(const path::RootDir::Parent& parent, const plan::Device& device) {
-  sys::UniqueFd node = TRY(open_entry(parent, device.path));
+Result<sys::UniqueFd> open_verified(int directory, const std::string& name, const plan::Device& device) {
+  sys::UniqueFd node = TRY(open_entry(directory, name, device.path));
   if (!is_device(TRY(sys::stat_fd(node.get(), device.path)), device)) {
     return fail(ErrorKind::kSystem, "<rootfs>{} exists and is not {}", device.path, describe(device));
   }
@@ -65,24 +65,24 @@ Result<sys::UniqueFd> open_verified(const path::RootDir::Parent& parent, const p
 }
 
 // EPERM: no right to make nodes here.
-Status make_node(const path::RootDir::Parent& parent, const plan::Device& device) {
-  auto made = sys::make_node(parent.directory.get(), parent.name, file_type(device) | device.mode, number(device));
+Status make_node(int directory, const std::string& name, const plan::Device& device) {
+  auto made = sys::make_node(directory, name, file_type(device) | device.mode, number(device));
   if (!made && !made.error().is(EEXIST)) {
     return sys_fail(made.error().errnum(), "mknod(<rootfs>{})", device.path);
   }
   if (made && device.uid == 0 && device.gid == 0) {
     return {};
   }
-  const sys::UniqueFd node = TRY(open_verified(parent, device));
+  const sys::UniqueFd node = TRY(open_verified(directory, name, device));
   return made ? sys::change_owner(node.get(), device.uid, device.gid, device.path) : Status();
 }
 
-Status bind_node(const path::RootDir::Parent& parent, const plan::Device& device, int tree) {
-  auto made = sys::make_node(parent.directory.get(), parent.name, S_IFREG, 0);
+Status bind_node(int directory, const std::string& name, const plan::Device& device, int tree) {
+  auto made = sys::make_node(directory, name, S_IFREG, 0);
   if (!made && !made.error().is(EEXIST)) {
     return sys_fail(made.error().errnum(), "mknod(<rootfs>{})", device.path);
   }
-  const sys::UniqueFd target = TRY(open_entry(parent, device.path));
+  const sys::UniqueFd target = TRY(open_entry(directory, name, device.path));
   if (!made) {
     const struct stat status = TRY(sys::stat_fd(target.get(), device.path));
     if (is_device(status, device)) {
@@ -95,14 +95,14 @@ Status bind_node(const path::RootDir::Parent& parent, const plan::Device& device
   return sys::move_mount(tree, target.get(), device.path);
 }
 
-Status make_device(const path::RootDir::Parent& parent, const plan::Device& device, const sys::UniqueFd* source) {
+Status make_device(int directory, const std::string& name, const plan::Device& device, const sys::UniqueFd* source) {
   if (source != nullptr && source->valid()) {
-    return bind_node(parent, device, source->get());
+    return bind_node(directory, name, device, source->get());
   }
-  auto made = make_node(parent, device);
+  auto made = make_node(directory, name, device);
   if (!made && made.error().is(EPERM)) {
     const sys::UniqueFd tree = TRY(open_host_device(device));
-    return bind_node(parent, device, tree.get());
+    return bind_node(directory, name, device, tree.get());
   }
   return made;
 }
@@ -128,6 +128,30 @@ Status make_ptmx_link(int directory) {
   return sys::symlink_at(kTarget, directory, "ptmx");
 }
 
+Status make_links(const path::RootDir& root, int dev) {
+  static constexpr auto kLinks = std::to_array<std::pair<const char*, const char*>>({
+      {"fd", "/proc/self/fd"},
+      {"stdin", "/proc/self/fd/0"},
+      {"stdout", "/proc/self/fd/1"},
+      {"stderr", "/proc/self/fd/2"},
+  });
+  for (const auto& [name, target] : kLinks) {
+    TRY(make_link(dev, name, target));
+  }
+  if (root.open("/proc/kcore", O_PATH)) {
+    TRY(make_link(dev, "core", "/proc/kcore"));
+  }
+  return make_ptmx_link(dev);
+}
+
+// The name of a device that is in /dev itself; "" for one elsewhere.
+std::string entry_of_dev(const plan::Device& device) {
+  constexpr std::string_view kDev = "/dev/";
+  const std::string cleaned = path::clean(device.path);
+  const bool direct = cleaned.starts_with(kDev) && cleaned.find('/', kDev.size()) == std::string::npos;
+  return direct ? cleaned.substr(kDev.size()) : std::string();
+}
+
 }  // namespace
 
 bool fills_dev(const plan::Rootfs& plan) {
@@ -148,43 +172,25 @@ Result<sys::UniqueFd> open_host_device(const plan::Device& device) {
   return sys::open_tree(node.get(), "", OPEN_TREE_CLONE, device.path);
 }
 
-Status make_device_nodes(const path::RootDir& root, const std::vector<plan::Device>& devices,
-                         std::span<const sys::UniqueFd> sources) {
-  path::RootDir::Parent parent;
-  std::string parent_path;
+Status fill_dev(const path::RootDir& root, const std::vector<plan::Device>& devices,
+                std::span<const sys::UniqueFd> sources) {
+  const sys::UniqueFd dev = TRY(root.make_directories("/dev", kParentMode));
   for (std::size_t index = 0; index < devices.size(); ++index) {
     const plan::Device& device = devices[index];
+    const sys::UniqueFd* source = sources.empty() ? nullptr : &sources[index];
     if (is_made_as_link(device)) {
       continue;
     }
-    const std::string cleaned = path::clean(device.path);
-    const std::size_t slash = cleaned.rfind('/');
-    // Nearly all are in /dev itself: it is looked up once for all that follow each other there.
-    if (!parent.directory.valid() || cleaned.compare(0, slash + 1, parent_path) != 0) {
-      parent = TRY(root.make_parent(cleaned, kParentMode));
-      parent_path = cleaned.substr(0, slash + 1);
+    // Nearly all are in /dev itself, which is looked up once for them.
+    const std::string entry = entry_of_dev(device);
+    if (!entry.empty()) {
+      TRY(make_device(dev.get(), entry, device, source));
+      continue;
     }
-    parent.name = cleaned.substr(slash + 1);
-    TRY(make_device(parent, device, sources.empty() ? nullptr : &sources[index]));
+    const auto parent = TRY(root.make_parent(device.path, kParentMode));
+    TRY(make_device(parent.directory.get(), parent.name, device, source));
   }
-  return {};
-}
-
-Status make_device_links(const path::RootDir& root) {
-  static constexpr auto kLinks = std::to_array<std::pair<const char*, const char*>>({
-      {"fd", "/proc/self/fd"},
-      {"stdin", "/proc/self/fd/0"},
-      {"stdout", "/proc/self/fd/1"},
-      {"stderr", "/proc/self/fd/2"},
-  });
-  const sys::UniqueFd dev = TRY(root.make_directories("/dev", kParentMode));
-  for (const auto& [name, target] : kLinks) {
-    TRY(make_link(dev.get(), name, target));
-  }
-  if (root.open("/proc/kcore", O_PATH)) {
-    TRY(make_link(dev.get(), "core", "/proc/kcore"));
-  }
-  return make_ptmx_link(dev.get());
+  return make_links(root, dev.get());
 }
 
 }  // namespace berth::rootfs

@@ -19,11 +19,9 @@ namespace berth::rootfs {
 Result<sys::UniqueFd> open_host_device(const plan::Device& device);
 
 /// Makes the nodes below `root`, with exact mode and owner: the caller has set the file mode mask to 0. `sources` is
-/// empty, or has a copy of the host's node for each. A node that is there already must be the device.
-Status make_device_nodes(const path::RootDir& root, const std::vector<plan::Device>& devices,
-                         std::span<const sys::UniqueFd> sources);
-
+/// empty, or has a copy of the host's node for each. A node that is there already must be the device. Then the links:
 /// /dev/fd, stdin, stdout, stderr, core where the kernel has it, and ptmx of the container's own devpts.
-Status make_device_links(const path::RootDir& root);
+Status fill_dev(const path::RootDir& root, const std::vector<plan::Device>& devices,
+                std::span<const sys::UniqueFd> sources);
 
 }  // namespace berth::rootfs

@@ -28,7 +28,7 @@ Status check_procfs_source(const plan::Mount& mount, int tree) {
   return {};
 }
 
-// A destination that was found by following links, or that was made, need not be where its text says.
+// A destination that was found by following links need not be where its text says.
 Status check_followed(const path::RootDir& root, int target, const std::string& destination) {
   const struct stat top = TRY(sys::stat_fd(root.fd(), "<rootfs>"));
   const struct stat status = TRY(sys::stat_fd(target, destination));
@@ -50,12 +50,10 @@ Error not_an_ordinary_directory(const plan::Mount& mount, int errnum) {
 }
 
 Result<MountTarget> open_ordinary_directory(const path::RootDir& root, const plan::Mount& mount) {
-  constexpr int kFlags = O_PATH | O_DIRECTORY;
-  auto opened = root.open_without_links(mount.destination, kFlags);
+  auto opened = root.open_without_links(mount.destination, O_PATH | O_DIRECTORY);
   const bool existed = opened.has_value();
   if (!opened && opened.error().is(ENOENT)) {
-    TRY(root.make_directories(mount.destination, kDirectoryMode));
-    opened = root.open_without_links(mount.destination, kFlags);
+    opened = root.make_directories_without_links(mount.destination, kDirectoryMode);
   }
   if (!opened && (opened.error().is(ELOOP) || opened.error().is(ENOTDIR))) {
     return std::unexpected(not_an_ordinary_directory(mount, opened.error().errnum()));
@@ -63,9 +61,35 @@ Result<MountTarget> open_ordinary_directory(const path::RootDir& root, const pla
   return MountTarget{TRY(std::move(opened)), existed};
 }
 
-Result<sys::UniqueFd> make_target(const path::RootDir& root, const plan::Mount& mount, int tree) {
-  const bool file = mount.kind == plan::MountKind::kBind && !S_ISDIR(TRY(sys::stat_fd(tree, mount.source)).st_mode);
-  return file ? root.make_file(mount.destination, kFileMode) : root.make_directories(mount.destination, kDirectoryMode);
+// Makes the place: a file for what is no directory.
+Result<sys::UniqueFd> make_place(const path::RootDir& root, const plan::Mount& mount, int tree, bool follow_links) {
+  if (mount.kind == plan::MountKind::kBind && !S_ISDIR(TRY(sys::stat_fd(tree, mount.source)).st_mode)) {
+    return follow_links ? root.make_file(mount.destination, kFileMode)
+                        : root.make_file_without_links(mount.destination, kFileMode);
+  }
+  return follow_links ? root.make_directories(mount.destination, kDirectoryMode)
+                      : root.make_directories_without_links(mount.destination, kDirectoryMode);
+}
+
+// The place as it is written; ELOOP where a link is on the way.
+Result<MountTarget> open_as_written(const path::RootDir& root, const plan::Mount& mount, int tree) {
+  auto opened = root.open_without_links(mount.destination, O_PATH);
+  const bool existed = opened.has_value();
+  if (!opened && opened.error().is(ENOENT)) {
+    opened = make_place(root, mount, tree, false);
+  }
+  return MountTarget{TRY(std::move(opened)), existed};
+}
+
+Result<MountTarget> open_through_links(const path::RootDir& root, const plan::Mount& mount, int tree) {
+  auto opened = root.open(mount.destination, O_PATH | (mount.destination_nofollow ? O_NOFOLLOW : 0));
+  const bool existed = opened.has_value();
+  if (!opened && opened.error().is(ENOENT)) {
+    opened = make_place(root, mount, tree, true);
+  }
+  MountTarget target{TRY(std::move(opened)), existed};
+  TRY(check_followed(root, target.fd.get(), mount.destination));
+  return target;
 }
 
 }  // namespace
@@ -96,21 +120,11 @@ Result<MountTarget> open_mount_target(const path::RootDir& root, const plan::Mou
     return open_ordinary_directory(root, mount);
   }
   // Where no link is on the way, the place is the one that check_destination() knows: nothing more to look at.
-  auto direct = root.open_without_links(mount.destination, O_PATH);
-  if (direct) {
-    return MountTarget{std::move(*direct), true};
+  auto as_written = open_as_written(root, mount, tree);
+  if (as_written || !as_written.error().is(ELOOP)) {
+    return as_written;
   }
-  if (!direct.error().is(ELOOP) && !direct.error().is(ENOENT)) {
-    return std::unexpected(std::move(direct).error());
-  }
-  auto followed = root.open(mount.destination, O_PATH | (mount.destination_nofollow ? O_NOFOLLOW : 0));
-  const bool existed = followed.has_value();
-  if (!followed && followed.error().is(ENOENT)) {
-    followed = make_target(root, mount, tree);
-  }
-  MountTarget target{TRY(std::move(followed)), existed};
-  TRY(check_followed(root, target.fd.get(), mount.destination));
-  return target;
+  return open_through_links(root, mount, tree);
 }
 
 }  // namespace berth::rootfs

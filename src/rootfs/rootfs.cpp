@@ -127,7 +127,6 @@ Status RootfsBuilder::mount_all(const path::ProcDir& proc) {
     const plan::Mount& mount = plan_.mounts[index];
     TRY_CONTEXT(mount_one(mount, sources_[index]), "{}: mount {} on {}", mount.pointer,
                 mount.type.empty() ? mount.source : mount.type, mount.destination);
-    sources_[index] = {};
   }
   return {};
 }
@@ -137,9 +136,7 @@ Status RootfsBuilder::make_devices(const path::ProcDir& /*proc*/) {
     return {};
   }
   const sys::FileModeMask exact_modes(0);
-  TRY(make_device_nodes(root_, plan_.devices, device_sources_));
-  device_sources_.clear();
-  return make_device_links(root_);
+  return fill_dev(root_, plan_.devices, device_sources_);
 }
 
 Status RootfsBuilder::bind_console(int slave) {
@@ -172,7 +169,6 @@ Status RootfsBuilder::seal() {
   for (const DeferredReadonly& deferred : deferred_readonly_) {
     TRY(sys::mount_set_attributes(deferred.mount.get(), readonly_attribute(), false, deferred.name));
   }
-  deferred_readonly_.clear();
   return plan_.readonly ? sys::root_set_attributes(readonly_attribute(), false) : Status();
 }
 

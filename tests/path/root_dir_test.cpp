@@ -114,6 +114,19 @@ TEST_CASE("a file is made where a link says that it should be") {
   CHECK(is_at(fixture.root.make_file("/new/dir/file", 0600), fixture.tree, "root/new/dir/file"));
 }
 
+TEST_CASE("what is missing can be made without following any link") {
+  Fixture fixture;
+  fixture.tree.directory("root/run").link("root/var", "run").link("root/dangling", "run/new");
+  CHECK(is_at(fixture.root.make_directories_without_links("/a/b", 0755), fixture.tree, "root/a/b"));
+  CHECK(is_at(fixture.root.make_directories_without_links("/a/b", 0755), fixture.tree, "root/a/b"));
+  CHECK(is_at(fixture.root.make_file_without_links("/c/file", 0644), fixture.tree, "root/c/file"));
+  CHECK(fixture.root.make_directories_without_links("/var/x", 0755).error().is(ELOOP));
+  CHECK(fixture.root.make_directories_without_links("/dangling", 0755).error().is(ELOOP));
+  CHECK(fixture.root.make_directories_without_links("/dangling/y", 0755).error().is(ELOOP));
+  CHECK(fixture.root.make_file_without_links("/dangling", 0644).error().is(ELOOP));
+  CHECK_FALSE(fixture.tree.exists("root/run/new"));
+}
+
 TEST_CASE("what cannot be made is an error and makes nothing") {
   Fixture fixture;
   fixture.tree.file("root/file").link("root/loop", "loop2").link("root/loop2", "/loop").link("root/dots", "no/../yes");

@@ -33,6 +33,10 @@ class RootDir {
   /// Makes an empty regular file (and its parents, mode 0755) where there is nothing, and opens it as O_PATH, following
   /// a final symbolic link inside the root.
   [[nodiscard]] Result<sys::UniqueFd> make_file(std::string_view path, mode_t mode) const;
+  /// The same two for what is known to be missing, and without following any link: ELOOP where one is met. What they
+  /// give is at `path` as written.
+  [[nodiscard]] Result<sys::UniqueFd> make_directories_without_links(std::string_view path, mode_t mode) const;
+  [[nodiscard]] Result<sys::UniqueFd> make_file_without_links(std::string_view path, mode_t mode) const;
   /// Opens the parent directory of `path` (O_PATH), making missing ones, and tells the last component's name:
   /// for mknodat(2), symlinkat(2) and unlinkat(2), which do not follow a final link.
   struct Parent {

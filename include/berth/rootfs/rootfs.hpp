@@ -62,6 +62,7 @@ class RootfsBuilder {
   Status open_source(const plan::Mount& mount, MountSource& source) const;
   Status mount_one(const plan::Mount& mount, MountSource& source);
 
+  // Descriptors of what is in the container anyway stay open: the process closes all at once before its program starts.
   const plan::Rootfs& plan_;
   Options options_;
   sys::UniqueFd rootfs_directory_;             ///< what the root's mount is attached to; until mount_all()
