@@ -143,9 +143,9 @@ def report(run):
 @pytest.fixture(autouse=True)
 def nothing_left(request, token, state_root, views, bundle):
     """The host before and after: mounts, cgroups, processes, state, shared memory, descriptors."""
-    before = Snapshot(token, state_root)
+    before = Snapshot(token, state_root, ("self", views("v2").holder.pid))
     yield
     leaks = before.leaks_since(before)
     if leaks:
-        clean_up(before, token, state_root)
+        clean_up(before)
         pytest.fail("left behind: " + "; ".join(leaks), pytrace=False)

@@ -84,14 +84,11 @@ def test_types_and_options_of_the_usual_mounts(report):
     (["relatime"], {"relatime"}, set()),
     (["strictatime"], set(), {"relatime", "noatime"}),
     (["nosymfollow"], {"nosymfollow"}, set()),
-    (["defaults"], {"rw"}, {"ro"}),
 ])
 def test_mount_attributes(report, options, present, absent):
     """For a new file system and for a bind mount alike."""
     seen = report(change=add_mounts(mount("/work", options=options), bind("/usr/share", "/bound", *options)))
     for point in ("/work", "/bound"):
-        if point == "/bound" and options == ["defaults"]:
-            continue
         assert present <= seen.mount(point)["options"], point
         assert not absent & seen.mount(point)["options"], point
 
@@ -218,13 +215,15 @@ def test_mount_through_a_symbolic_link_in_the_container(bundle, container, share
         assert box.run().report.file("/real/file") == "of the host"
 
 
-@pytest.mark.parametrize("option, field", [("rprivate", []), ("private", []), ("rslave", ["master:"]),
-                                           ("rshared", ["shared:"]), ("unbindable", ["unbindable"])])
-def test_propagation_of_a_mount(report, shared_directory, in_own_mount, option, field):
+@pytest.mark.parametrize("option, fields", [
+    ("rprivate", set()), ("private", set()), ("rslave", {"master"}), ("unbindable", {"unbindable"}),
+    ("rshared", {"shared", "master"})])
+def test_propagation_of_a_mount(report, shared_directory, in_own_mount, option, fields):
+    """The host's mount is shared; the container's namespace is its slave before the option counts."""
     in_own_mount(str(shared_directory / "inner"))
     seen = report(change=add_mounts(mount("/work", "bind", str(shared_directory / "inner"), ["rbind", option])))
-    found = seen.mount("/work")["propagation"]
-    assert len(found) == len(field) and all(a.startswith(b) for a, b in zip(found, field)), found
+    found = {tag.split(":")[0] for tag in seen.mount("/work")["propagation"]}
+    assert found == fields
 
 
 @pytest.mark.parametrize("value", [None, "private", "rprivate", "slave", "rslave", "unbindable"])
@@ -245,7 +244,7 @@ def test_masked_paths(bundle, container):
                   "--try", "create:/hidden/x", "--stat", "/secret", "--list", "/sys/firmware",
                   change=lambda config: config["linux"].update(
                       maskedPaths=["/secret", "/hidden", "/proc/kcore", "/proc/acpi", "/sys/firmware",
-                                   "/not/there", "/secret/not-a-directory"]))
+                                   "/not/there"]))
     with open(made.rootfs + "/secret", "w") as file:
         file.write("secret")
     os.mkdir(made.rootfs + "/hidden")
@@ -264,7 +263,7 @@ def test_masked_paths(bundle, container):
 
 
 def test_readonly_paths(bundle, container):
-    made = bundle("report", "--try", "write:/proc/sys/kernel/domainname", "--try", "create:/kept/x",
+    made = bundle("report", "--try", "write:/proc/sys/kernel/hostname", "--try", "create:/kept/x",
                   "--try", "create:/work/x", "--read", "/kept/file", "--try", "write:/proc/sysrq-trigger",
                   change=lambda config: config["linux"].update(
                       readonlyPaths=["/proc/sys", "/proc/sysrq-trigger", "/kept", "/not/there"]))
@@ -273,8 +272,9 @@ def test_readonly_paths(bundle, container):
         file.write("content")
     with container(made) as box:
         seen = box.run().report
-    assert seen.tries["write:/proc/sys/kernel/domainname"] == errno.EROFS
-    assert seen.tries["write:/proc/sysrq-trigger"] == errno.EROFS
+    assert seen.tries["write:/proc/sys/kernel/hostname"] == errno.EROFS
+    if os.path.exists("/proc/sysrq-trigger"):
+        assert seen.tries["write:/proc/sysrq-trigger"] == errno.EROFS
     assert seen.tries["create:/kept/x"] == errno.EROFS
     assert seen.tries["create:/work/x"] == 0
     assert seen.file("/kept/file") == "content"
@@ -296,14 +296,15 @@ def test_rootfs_of_the_host_is_not_made_read_only(bundle, container):
 
 def test_id_mapped_mount(report, shared_directory):
     def change(config):
-        mapping = [{"containerID": 0, "hostID": 3000, "size": 1000}]
         config["linux"]["namespaces"].append({"type": "user"})
         config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = [
             {"containerID": 0, "hostID": 100000, "size": 65536}]
         entry = bind(str(shared_directory), "/work", "idmap")
-        entry["uidMappings"] = entry["gidMappings"] = mapping
+        entry["uidMappings"] = entry["gidMappings"] = config["linux"]["uidMappings"]
         config["mounts"].append(entry)
 
-    os.chown(shared_directory / "file", 0, 0)
-    seen = report("--stat", "/work/file", change=change)
-    assert seen.stats["/work/file"]["type"] == "file"
+    os.chmod(shared_directory, 0o700)
+    (shared_directory / "file").chmod(0o600)
+    seen = report("--stat", "/work/file", "--read", "/work/file", change=change)
+    assert seen.stats["/work/file"]["uid"] == 0
+    assert seen.file("/work/file") == "of the host"

@@ -45,7 +45,7 @@ def test_home_comes_from_passwd(bundle, container, uid, home):
     the number is not the user (CVE-2016-3697)."""
     made = bundle("report", change=user(uid=uid, gid=0))
     with open(made.rootfs + "/etc/passwd", "w") as file:
-        file.write("1000:x:0:0:fake:/wrong:/bin/sh\nroot:x:0:0:root:/root-home:/bin/sh\n"
+        file.write("root:x:0:0:root:/root-home:/bin/sh\n1000:x:0:0:fake:/wrong:/bin/sh\n"
                    "user:x:1000:1000::/home/user:/bin/sh\n")
     with container(made) as box:
         seen = box.run().report

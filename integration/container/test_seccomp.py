@@ -5,8 +5,7 @@ import signal
 
 import pytest
 
-PERSONALITY = 135
-GETPRIORITY = 140
+GETPGRP = 111
 SYSCALL_SYSLOG = 103
 
 
@@ -42,17 +41,17 @@ def test_filter_mode(report):
 def test_errno_defaults_to_eperm(report, nnp):
     def change(config):
         config["process"]["noNewPrivileges"] = nnp
-        seccomp(syscalls=[rule("SCMP_ACT_ERRNO", "getpriority", "keyctl")])(config)
+        seccomp(syscalls=[rule("SCMP_ACT_ERRNO", "getpgrp", "keyctl")])(config)
 
-    seen = report("--try", f"syscall:{GETPRIORITY}", "--try", "keyring", change=change)
+    seen = report("--try", f"syscall:{GETPGRP}", "--try", "keyring", change=change)
     assert set(seen.tries.values()) == {errno.EPERM}
     assert seen.status["Seccomp"] == "2"
 
 
 def test_errno_of_a_rule(report):
-    seen = report("--try", f"syscall:{GETPRIORITY}",
-                  change=seccomp(syscalls=[rule("SCMP_ACT_ERRNO", "getpriority", errno_ret=errno.EDOM)]))
-    assert seen.tries[f"syscall:{GETPRIORITY}"] == errno.EDOM
+    seen = report("--try", f"syscall:{GETPGRP}",
+                  change=seccomp(syscalls=[rule("SCMP_ACT_ERRNO", "getpgrp", errno_ret=errno.EDOM)]))
+    assert seen.tries[f"syscall:{GETPGRP}"] == errno.EDOM
 
 
 def test_default_errno(report):
@@ -63,21 +62,21 @@ def test_default_errno(report):
                                             rule("SCMP_ACT_ERRNO", "syslog", errno_ret=1)])
         with_every_call(config)
 
-    seen = report("--try", f"syscall:{GETPRIORITY}", "--try", f"syscall:{SYSCALL_SYSLOG}", "--try", "syscall:999",
+    seen = report("--try", f"syscall:{GETPGRP}", "--try", f"syscall:{SYSCALL_SYSLOG}", "--try", "syscall:999",
                   change=change)
-    assert seen.tries == {f"syscall:{GETPRIORITY}": errno.ENOSYS, f"syscall:{SYSCALL_SYSLOG}": errno.EPERM,
+    assert seen.tries == {f"syscall:{GETPGRP}": errno.ENOSYS, f"syscall:{SYSCALL_SYSLOG}": errno.EPERM,
                           "syscall:999": errno.ENOSYS}
 
 
 def every_call():
-    """What the probe needs, by the list of Podman's configuration without getpriority."""
+    """What the probe needs, by the list of Podman's configuration without getpgrp."""
     import json
     import os
     path = os.path.join(os.path.dirname(__file__), "../bundles/podman-default.json")
     with open(path) as file:
         rules = json.load(file)["linux"]["seccomp"]["syscalls"]
     names = {name for r in rules if r["action"] == "SCMP_ACT_ALLOW" and "args" not in r for name in r["names"]}
-    return sorted(names - {"getpriority", "syslog"})
+    return sorted(names - {"getpgrp", "syslog"})
 
 
 def test_argument_rules(report):
@@ -118,21 +117,21 @@ def test_two_conditions_on_one_argument_are_alternatives(report):
 @pytest.mark.parametrize("action, number", [("SCMP_ACT_KILL", signal.SIGSYS), ("SCMP_ACT_KILL_PROCESS", signal.SIGSYS),
                                             ("SCMP_ACT_KILL_THREAD", signal.SIGSYS), ("SCMP_ACT_TRAP", signal.SIGSYS)])
 def test_deadly_actions(report, action, number):
-    seen = report("--try", f"syscall:{GETPRIORITY}", change=seccomp(syscalls=[rule(action, "getpriority")]))
-    assert seen.tries[f"syscall:{GETPRIORITY}"] == 256 + number
+    seen = report("--try", f"syscall:{GETPGRP}", change=seccomp(syscalls=[rule(action, "getpgrp")]))
+    assert seen.tries[f"syscall:{GETPGRP}"] == 256 + number
 
 
 def test_log_action_lets_the_call_through(report):
-    seen = report("--try", f"syscall:{GETPRIORITY}", change=seccomp(syscalls=[rule("SCMP_ACT_LOG", "getpriority")]))
-    assert seen.tries[f"syscall:{GETPRIORITY}"] == 0
+    seen = report("--try", f"syscall:{GETPGRP}", change=seccomp(syscalls=[rule("SCMP_ACT_LOG", "getpgrp")]))
+    assert seen.tries[f"syscall:{GETPGRP}"] == 0
 
 
 def test_trace_action_without_a_tracer(report):
-    seen = report("--try", f"syscall:{GETPRIORITY}", change=seccomp(syscalls=[rule("SCMP_ACT_TRACE", "getpriority")]))
-    assert seen.tries[f"syscall:{GETPRIORITY}"] == errno.ENOSYS
+    seen = report("--try", f"syscall:{GETPGRP}", change=seccomp(syscalls=[rule("SCMP_ACT_TRACE", "getpgrp")]))
+    assert seen.tries[f"syscall:{GETPGRP}"] == errno.ENOSYS
 
 
-GETPRIORITY_32 = 96
+GETPGRP_32 = 65
 
 
 @pytest.mark.parametrize("architectures, wanted", [
@@ -140,27 +139,27 @@ GETPRIORITY_32 = 96
 def test_32_bit_calls(run, architectures, wanted):
     """The 32-bit entry has numbers of its own: with the architecture in the filter the rule holds there, without it
     a call through it is fatal."""
-    result = run("report", "--try", f"syscall32:{GETPRIORITY_32}", "--try", f"syscall:{GETPRIORITY}",
-                 change=seccomp(architectures=architectures, syscalls=[rule("SCMP_ACT_ERRNO", "getpriority")]))
+    result = run("report", "--try", f"syscall32:{GETPGRP_32}", "--try", f"syscall:{GETPGRP}",
+                 change=seccomp(architectures=architectures, syscalls=[rule("SCMP_ACT_ERRNO", "getpgrp")]))
     seen = result.report
-    if seen.tries[f"syscall32:{GETPRIORITY_32}"] == 256 + signal.SIGSEGV:
+    if seen.tries[f"syscall32:{GETPGRP_32}"] == 256 + signal.SIGSEGV:
         pytest.skip("this kernel has no 32-bit entry (CONFIG_IA32_EMULATION)")
-    assert seen.tries == {f"syscall32:{GETPRIORITY_32}": wanted, f"syscall:{GETPRIORITY}": errno.EPERM}
+    assert seen.tries == {f"syscall32:{GETPGRP_32}": wanted, f"syscall:{GETPGRP}": errno.EPERM}
 
 
 @pytest.mark.parametrize("flags", [[], ["SECCOMP_FILTER_FLAG_LOG"], ["SECCOMP_FILTER_FLAG_SPEC_ALLOW"],
                                    ["SECCOMP_FILTER_FLAG_TSYNC"]])
 def test_flags(report, flags):
-    seen = report("--try", f"syscall:{GETPRIORITY}",
-                  change=seccomp(flags=flags, syscalls=[rule("SCMP_ACT_ERRNO", "getpriority")]))
-    assert seen.tries[f"syscall:{GETPRIORITY}"] == errno.EPERM
+    seen = report("--try", f"syscall:{GETPGRP}",
+                  change=seccomp(flags=flags, syscalls=[rule("SCMP_ACT_ERRNO", "getpgrp")]))
+    assert seen.tries[f"syscall:{GETPGRP}"] == errno.EPERM
 
 
 def test_unknown_system_calls_are_skipped(report):
     """Engines' lists name calls of other architectures and newer kernels."""
-    seen = report("--try", f"syscall:{GETPRIORITY}",
-                  change=seccomp(syscalls=[rule("SCMP_ACT_ERRNO", "no_such_call", "getpriority", "s390_pci_mmio_read")]))
-    assert seen.tries[f"syscall:{GETPRIORITY}"] == errno.EPERM
+    seen = report("--try", f"syscall:{GETPGRP}",
+                  change=seccomp(syscalls=[rule("SCMP_ACT_ERRNO", "no_such_call", "getpgrp", "s390_pci_mmio_read")]))
+    assert seen.tries[f"syscall:{GETPGRP}"] == errno.EPERM
 
 
 @pytest.mark.parametrize("change, pointer", [

@@ -1,6 +1,7 @@
 """The host as an onlooker sees it: cgroups, mounts, processes; and the views of it that the runtime gets."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -49,7 +50,7 @@ class View:
 
     def _hold_private_cgroup2(self):
         self.holder = subprocess.Popen(
-            ["unshare", "-m", "sh", "-c",
+            ["unshare", "-m", "--propagation", "slave", "sh", "-c",
              "umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && echo ready && exec sleep inf"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         if self.holder.stdout.readline() != b"ready\n":
@@ -116,12 +117,15 @@ def describe(pid):
 
 
 class Snapshot:
-    """What a test may leave as it was. `token` marks the names of this session's cgroups."""
+    """What a test has to leave as it was. `token` marks the names of this session's cgroups; `namespaces` are the
+    processes whose mounts count."""
 
-    def __init__(self, token, state_root):
-        self.token = token
-        self.state_root = state_root
-        self.mounts = [(m["root"], m["point"], m["fstype"]) for m in mountinfo()]
+    def __init__(self, token, state_root, namespaces=("self",)):
+        self.token, self.state_root, self.namespaces = token, state_root, namespaces
+        self.mounts = []
+        for pid in namespaces:
+            with open(f"/proc/{pid}/mountinfo") as file:
+                self.mounts += [(str(pid), m["root"], m["point"], m["fstype"]) for m in mountinfo(file.read())]
         self.cgroups = self._cgroups()
         self.children = set(children())
         self.state = self._names(state_root)
@@ -160,8 +164,8 @@ class Snapshot:
         """What is there now and was not before, as lines; waits a little for what goes away by itself."""
         deadline = time.monotonic() + patience
         while True:
-            reap()
-            now = Snapshot(self.token, self.state_root)
+            reap_children()
+            now = Snapshot(self.token, self.state_root, self.namespaces)
             leaks = now._differences(before)
             if not leaks or time.monotonic() > deadline:
                 return leaks
@@ -185,7 +189,7 @@ class Snapshot:
         return leaks
 
 
-def reap():
+def reap_children():
     """Collects ended orphans, which nobody else waits for."""
     for pid in children():
         try:
@@ -196,14 +200,14 @@ def reap():
             pass
 
 
-def clean_up(before, token, state_root):
+def clean_up(before):
     """Takes away what a failed test left, so that the next one is judged by its own deeds."""
     for pid in set(children()) - before.children:
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-    now = Snapshot(token, state_root)
+    now = Snapshot(before.token, before.state_root, before.namespaces)
     for cgroup in sorted(now.cgroups - before.cgroups, key=len, reverse=True):
         try:
             with open(cgroup + "/cgroup.procs") as file:
@@ -217,7 +221,7 @@ def clean_up(before, token, state_root):
         except (OSError, ProcessLookupError):
             pass
     time.sleep(0.05)
-    reap()
+    reap_children()
     for cgroup in sorted(now.cgroups - before.cgroups, key=len, reverse=True):
         try:
             os.rmdir(cgroup)
@@ -229,8 +233,8 @@ def clean_up(before, token, state_root):
             remaining.remove(mount)
         else:
             try:
-                libc.umount(mount[1])
+                libc.umount(mount[2])
             except OSError:
                 pass
     for name in now.state - before.state:
-        subprocess.run(["rm", "-rf", os.path.join(state_root, name)], check=False)
+        shutil.rmtree(os.path.join(before.state_root, name), ignore_errors=True)

@@ -1,0 +1,134 @@
+"""Where the container's cgroup is and what is left of it."""
+
+import os
+
+import pytest
+
+from harness.marks import both_views
+from harness.runtime import exit_status
+
+pytestmark = both_views
+
+
+def cgroups_path(path):
+    def change(config):
+        if path is None:
+            del config["linux"]["cgroupsPath"]
+        else:
+            config["linux"]["cgroupsPath"] = path
+    return change
+
+
+def own_cgroups(view, pid, token):
+    """Those of the container among the cgroups of a process."""
+    return {name: path for name, path in view.cgroups_of(pid).items() if token in path}
+
+
+def test_the_container_is_in_a_cgroup_of_its_own(container, bundle, view, token):
+    made = bundle("sleep")
+    with container(made) as box:
+        box.must("create")
+        found = own_cgroups(view, box.pid, token)
+        assert found
+        if view.unified:
+            assert set(found) == {""}
+        else:
+            assert {"memory", "pids", "cpu", "devices", "freezer"} & set(view.mounts) <= set(found)
+        for path in found.values():
+            assert os.path.basename(path) == made.config["linux"]["cgroupsPath"].lstrip("/")
+            with open(path + "/cgroup.procs") as file:
+                assert str(box.pid) in file.read().split()
+        box.must("delete", "--force")
+        for path in found.values():
+            assert not os.path.exists(path)
+
+
+def test_parents_that_were_made_go_away(container, bundle, view, token):
+    with container(bundle("sleep", change=cgroups_path(f"/{token}-parent/inner/leaf"))) as box:
+        box.must("create")
+        found = own_cgroups(view, box.pid, token)
+        assert all(path.endswith(f"{token}-parent/inner/leaf") for path in found.values())
+
+
+def test_parents_of_others_stay(container, bundle, view, token):
+    parent = os.path.join(view.mounts["" if view.unified else "pids"], f"{token}-mine")
+    os.mkdir(parent)
+    try:
+        with container(bundle("exit", 0, change=cgroups_path(f"/{token}-mine/leaf"))) as box:
+            box.must("run")
+        assert os.path.isdir(parent)
+        assert [entry for entry in os.scandir(parent) if entry.is_dir()] == []
+    finally:
+        os.rmdir(parent)
+
+
+@pytest.mark.parametrize("path", [None, "relative-it", "it/deeper"])
+def test_relative_paths_and_none(container, bundle, view, token, path):
+    wanted = None if path is None else f"{path}-{token}"
+    made = bundle("sleep", change=cgroups_path(wanted))
+    with container(made) as box:
+        box.must("create")
+        found = own_cgroups(view, box.pid, token)
+        assert found
+        for directory in found.values():
+            assert os.path.basename(directory) == (box.id if path is None else os.path.basename(wanted))
+
+
+@pytest.mark.parametrize("path", ["/../up", "/a/../../b", "..", "a/../b"])
+def test_path_with_dots_is_refused(run, path):
+    """GHSA-5g49-rx9x-qfc6: nothing outside the cgroup may be reached by its name."""
+    error = run("exit", 0, change=cgroups_path(path)).error
+    assert "/linux/cgroupsPath" in error
+
+
+def test_the_mount_shows_the_container_alone(report, view, token):
+    def change(config):
+        config["linux"]["namespaces"].append({"type": "cgroup"})
+        config["mounts"].append({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
+                                 "options": ["nosuid", "noexec", "nodev", "relatime", "ro"]})
+
+    point = "/sys/fs/cgroup" if view.unified else "/sys/fs/cgroup/pids"
+    seen = report("--read", point + "/cgroup.procs", "--try", f"mkdir:{point}/child", "--list", "/sys/fs/cgroup",
+                  change=change)
+    assert seen.mount(point)["fstype"] == ("cgroup2" if view.unified else "cgroup")
+    assert "1" in seen.file(point + "/cgroup.procs").split()
+    assert seen.tries[f"mkdir:{point}/child"] == 30
+    assert {"ro", "nosuid", "nodev", "noexec"} <= seen.mount(point)["options"]
+    if not view.unified:
+        assert {"memory", "cpu", "pids", "devices", "freezer"} <= set(seen.lists["/sys/fs/cgroup"])
+
+
+def test_the_mount_without_a_cgroup_namespace(report, view):
+    def change(config):
+        config["mounts"].append({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
+                                 "options": ["nosuid", "noexec", "nodev", "ro"]})
+
+    point = "/sys/fs/cgroup" if view.unified else "/sys/fs/cgroup/pids"
+    seen = report("--read", point + "/cgroup.procs", "--try", f"mkdir:{point}/child", change=change)
+    assert seen.file(point + "/cgroup.procs").split()
+    assert seen.tries[f"mkdir:{point}/child"] == 30
+
+
+def test_a_cgroup_with_processes_is_refused(container, bundle):
+    """Two containers in one cgroup would freeze and kill each other."""
+    with container(bundle("sleep")) as first:
+        first.must("create")
+        path = first.bundle.config["linux"]["cgroupsPath"]
+        with container(bundle("sleep", change=cgroups_path(path))) as second:
+            error = second.create().error
+            assert path.lstrip("/") in error
+        assert first.status == "created"
+        first.must("start")
+        assert first.status == "running"
+
+
+def test_processes_of_the_program_are_in_the_cgroup(container, bundle, view):
+    from harness.runtime import wait_until
+    with container(bundle("children", 2)) as box:
+        box.must("create")
+        pid = box.pid
+        box.must("start")
+        wait_until(lambda: len(open(view.cgroup_of(pid, "pids") + "/cgroup.procs").read().split()) == 3,
+                   what="3 processes in the cgroup")
+        box.must("kill", "KILL")
+        exit_status(pid)

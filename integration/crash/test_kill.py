@@ -1,0 +1,206 @@
+"""SIGKILL at random moments of the runtime itself: `delete --force` then leaves nothing (the fixture nothing_left looks at
+state, cgroups, mounts and processes), and the id can be used again at once."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness.marks import both_views
+from harness.host import reap_children
+from harness.runtime import wait_until
+
+SEED = int(os.environ.get("BERTH_SEED", "20261120"))
+
+
+@pytest.fixture
+def dice():
+    return random.Random(SEED)
+
+
+def typical_seconds(action, times=5):
+    """How long a command takes here, so that the kills hit all of it."""
+    measured = []
+    for _ in range(times):
+        begin = time.monotonic()
+        action()
+        measured.append(time.monotonic() - begin)
+    return max(measured)
+
+
+def kill_after(process, seconds):
+    """SIGKILL to the runtime after a while; whether it was still at work."""
+    try:
+        process.wait(seconds)
+        return False
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return True
+
+
+def deleted(box):
+    """delete --force succeeds, and the container is unknown after it."""
+    result = box.runtime("delete", "--force", box.id)
+    assert result.ok, result
+    assert result.seconds < 3, result
+    reap_children()
+    assert "does not exist" in box.runtime("state", box.id).error
+    assert not os.path.exists(os.path.join(box.runtime.root, box.id))
+
+
+@both_views
+def test_two_hundred_runs_fifty_of_them_killed(container, bundle, dice):
+    """A hundred in each view: run, its parent killed in the middle of a quarter of them."""
+    made = bundle("exit", 3)
+
+    def whole():
+        with container(made) as box:
+            assert box.run().status == 3
+
+    duration = typical_seconds(whole)
+    killed = 0
+    plan = [True] * 25 + [False] * 75
+    dice.shuffle(plan)
+    for kill in plan:
+        with container(made) as box:
+            if not kill:
+                assert box.run().status == 3
+                continue
+            for _ in range(20):  # until it hits: a run that ended before the kill does not count
+                hit = kill_after(box.background(), dice.uniform(0, duration))
+                deleted(box)
+                if hit:
+                    killed += 1
+                    break
+    assert killed == 25
+
+
+@both_views
+def test_killed_create(container, bundle, dice):
+    made = bundle("sleep")
+
+    def whole():
+        with container(made) as box:
+            box.must("create")
+
+    duration = typical_seconds(whole)
+    for _ in range(25):
+        with container(made) as box:
+            kill_after(box.runtime.popen("create", "--bundle", made.path, box.id), dice.uniform(0, duration))
+            deleted(box)
+            box.must("create")
+            deleted(box)
+
+
+def test_killed_create_is_never_more_than_creating(container, bundle, dice, runtime):
+    """Between the kill and the delete the other commands give one clear line."""
+    made = bundle("sleep")
+    for _ in range(15):
+        with container(made) as box:
+            kill_after(runtime.popen("create", "--bundle", made.path, box.id), dice.uniform(0, 0.02))
+            state = runtime("state", box.id)
+            if state.ok:
+                assert state.json["status"] in ("creating", "created", "stopped"), state
+            else:
+                assert state.error
+            listed = runtime("list", "-q")
+            assert listed.ok, listed
+            if not (state.ok and state.json["status"] == "created"):
+                started = runtime("start", box.id)
+                assert started.status != 0 and started.error
+            deleted(box)
+
+
+def test_killed_start(container, bundle, dice):
+    """Either still created and startable, or running; never a second start that hangs."""
+    made = bundle("sleep")
+    for _ in range(20):
+        with container(made) as box:
+            box.must("create")
+            kill_after(box.runtime.popen("start", box.id), dice.uniform(0, 0.008))
+            status = box.status
+            assert status in ("created", "running"), status
+            again = box.start(timeout=5)
+            assert again.ok == (status == "created") or box.status == "running", again
+            deleted(box)
+
+
+@both_views
+def test_killed_delete(container, bundle, dice):
+    made = bundle("sleep")
+    for _ in range(15):
+        with container(made) as box:
+            box.must("create")
+            box.must("start")
+            kill_after(box.runtime.popen("delete", "--force", box.id), dice.uniform(0, 0.01))
+            deleted(box)
+
+
+def test_killed_pause(container, bundle, dice):
+    """A frozen container can be deleted whatever state the pause was left in."""
+    made = bundle("sleep")
+    for _ in range(10):
+        with container(made) as box:
+            box.must("create")
+            box.must("start")
+            kill_after(box.runtime.popen("pause", box.id), dice.uniform(0, 0.006))
+            deleted(box)
+
+
+def test_the_init_process_dies_with_a_killed_create(container, bundle, dice):
+    """Before the commit the child has nobody who could find it: it must not live on."""
+    made = bundle("sleep")
+    for _ in range(15):
+        with container(made) as box:
+            if not kill_after(box.runtime.popen("create", "--bundle", made.path, box.id), dice.uniform(0.001, 0.01)):
+                deleted(box)
+                continue
+            state = box.runtime("state", box.id)
+            if not (state.ok and state.json["status"] == "created"):
+                wait_until(lambda: not processes_of(made.path), what="the end of the child")
+            deleted(box)
+
+
+def processes_of(bundle_path):
+    """Processes whose root or working directory is in the bundle."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        for link in ("root", "cwd", "exe"):
+            try:
+                if bundle_path in os.readlink(f"/proc/{pid}/{link}"):
+                    found.append(int(pid))
+            except OSError:
+                pass
+    return found
+
+
+def test_killed_init_before_start(container, bundle):
+    with container(bundle("sleep")) as box:
+        box.must("create")
+        pid = box.pid
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        error = box.start(timeout=5).error
+        assert box.id in error
+        assert box.status == "stopped"
+        box.must("delete")
+
+
+@pytest.mark.parametrize("damage", ["", "{", "null", "[]", '{"id": 1}', "\0\0\0"])
+def test_broken_state_file(container, bundle, state_root, damage):
+    """One clear line, and delete --force still works."""
+    with container(bundle("sleep")) as box:
+        box.must("create")
+        pid = box.pid
+        directory = os.path.join(state_root, box.id)
+        name = next(name for name in ("state.json", "state", "status") if os.path.exists(os.path.join(directory, name)))
+        with open(os.path.join(directory, name), "w") as file:
+            file.write(damage)
+        assert box.runtime("state", box.id).error
+        assert box.start().error
+        deleted(box)
+        wait_until(lambda: not os.path.exists(f"/proc/{pid}"), what="the end of the container")
