@@ -92,7 +92,12 @@ class Builder {
     if (const std::size_t token = what.find("last read: '"); token != std::string::npos) {
       const std::size_t end = what.find(last_token, token);
       const std::string tail = end == std::string::npos ? "" : what.substr(end + last_token.size());
-      what = what.substr(0, token) + "last read: '" + shortened(last_token, 24) + tail;
+      // Bytes that are no UTF-8 have no place in a message.
+      const bool readable = what.find("ill-formed") == std::string::npos;
+      what.erase(readable ? token : std::min(token, what.find("; last read")));
+      if (readable) {
+        what += "last read: '" + shortened(last_token, 24) + tail;
+      }
     }
     fail_at(position, shortened(what, 240));
     return false;
