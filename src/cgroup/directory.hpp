@@ -4,6 +4,7 @@
 #include <berth/base/error.hpp>
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace berth::cgroup {
@@ -23,9 +24,15 @@ Status remove_cgroup(const std::string& path, bool unified, Clock::time_point de
 void remove_marked_parents(const std::string& root, const std::string& path);
 
 namespace legacy {
-/// A cpuset without cpus and mems accepts no process, and a new one has none (cgroup-v1/cpusets.rst): copies those
-/// of the parent where they are missing; the parent itself gets its own first. `is_new` says that they are missing.
-Status inherit_cpuset(const std::string& root, const std::string& path, bool is_new);
+struct Cpuset {
+  std::string cpus;
+  std::string mems;
+};
+/// A cpuset without cpus and mems accepts no process, and a new one has none (cgroup-v1/cpusets.rst): gives `path`
+/// those of its parent where they are missing; the parent itself gets its own first. `is_new` says that they are
+/// missing, `of_parent` what the parent has, if the caller knows. Returns what `path` has now.
+Result<Cpuset> inherit_cpuset(const std::string& root, const std::string& path, bool is_new,
+                              const std::optional<Cpuset>& of_parent);
 }  // namespace legacy
 
 /// The directory that holds `path`, which has a slash.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <thread>
 
 #include "cgroup/directory.hpp"
@@ -53,12 +54,18 @@ class Maker {
     }
     const bool is_new = made.has_value();
     if (cpuset_ && (is_new || mode == kMode)) {
-      if (Status inherited = legacy::inherit_cpuset(root_, path, is_new); !inherited) {
+      Result<legacy::Cpuset> inherited = legacy::inherit_cpuset(root_, path, is_new, parent_cpuset_);
+      if (!inherited && inherited.error().is(EACCES) && parent_cpuset_) {
+        // The parent that we made was removed, and made anew by somebody who has not filled it yet: look at it.
+        inherited = legacy::inherit_cpuset(root_, path, is_new, {});
+      }
+      if (!inherited) {
         if (is_new) {
           static_cast<void>(sys::unlink_at(AT_FDCWD, path, AT_REMOVEDIR));  // the first error counts
         }
         return std::unexpected(std::move(inherited).error());
       }
+      parent_cpuset_ = std::move(*inherited);
     }
     return is_new;
   }
@@ -66,13 +73,8 @@ class Maker {
  private:
   const std::string& root_;
   bool cpuset_;
+  std::optional<legacy::Cpuset> parent_cpuset_;  ///< of the directory made last, whose child comes next
 };
-
-Result<std::string> read_cpuset(const std::string& file) {
-  std::string text = TRY(sys::read_file(AT_FDCWD, file, 64UL * 1024));
-  text.erase(text.find_last_not_of('\n') + 1);
-  return text;
-}
 
 }  // namespace
 
@@ -80,26 +82,9 @@ std::string parent_of(const std::string& path) {
   return path.substr(0, path.rfind('/'));
 }
 
-Status legacy::inherit_cpuset(const std::string& root, const std::string& path, bool is_new) {
-  const std::string parent = parent_of(path);
-  for (const char* file : {"/cpuset.cpus", "/cpuset.mems"}) {
-    if (!is_new && !TRY(read_cpuset(path + file)).empty()) {
-      continue;
-    }
-    std::string value = TRY(read_cpuset(parent + file));
-    if (value.empty() && parent.size() > root.size()) {
-      TRY(inherit_cpuset(root, parent, false));
-      value = TRY(read_cpuset(parent + file));
-    }
-    TRY(sys::write_file(AT_FDCWD, path + file, value));
-  }
-  return {};
-}
-
 Result<bool> make_cgroup(const std::string& hierarchy, const std::string& root, const std::string& path) {
-  Maker maker(hierarchy, root);
   for (int attempt = 1;; ++attempt) {
-    Result<bool> made = maker.make(path, kMode);
+    Result<bool> made = Maker(hierarchy, root).make(path, kMode);
     if (made || attempt == kAttempts || !lost_a_race(made.error())) {
       if (!made) {
         remove_marked_parents(root, path);
