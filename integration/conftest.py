@@ -128,7 +128,8 @@ def run(container, bundle):
     """Runs a container of the base configuration with these arguments of the probe; gives the result."""
     def run(*probe_args, flags=(), **options):
         run_options = {name: options.pop(name) for name in list(options)
-                       if name in ("input", "timeout", "env", "pass_fds", "preexec", "stdout", "stderr", "stdin")}
+                       if name in ("input", "timeout", "env", "pass_fds", "close_fds", "preexec", "stdout", "stderr",
+                                   "stdin")}
         with container(bundle(*probe_args, **options)) as box:
             return box.run(*flags, **run_options)
     return run

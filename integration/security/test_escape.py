@@ -1,0 +1,191 @@
+"""Ways out of a container that runtimes have left open."""
+
+import os
+import re
+import signal
+
+import pytest
+
+from harness.marks import both_views
+from harness.runtime import wait_until
+
+
+def leak_directories():
+    """As a careless caller: directories of the host at 10 to 39, not close-on-exec."""
+    for number in range(10, 40):
+        fd = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+        os.dup2(fd, number, inheritable=True)
+        if fd != number:
+            os.close(fd)
+
+
+@pytest.mark.parametrize("number", list(range(3, 45)))
+def test_cwd_in_a_leaked_directory(bundle, attack, number):
+    """CVE-2024-21626."""
+    made = bundle("report", "--list", ".", change=lambda config: config["process"].update(cwd=f"/proc/self/fd/{number}"))
+    result = attack(made, preexec=leak_directories, close_fds=False)
+    assert result.status != 0, result
+
+
+@pytest.mark.parametrize("number", [3, 5, 7, 8, 9, 10, 20, 39, 42])
+def test_program_in_a_leaked_directory(bundle, attack, number):
+    made = bundle(args=[f"/proc/self/fd/{number}/bin/echo", "escaped"])
+    result = attack(made, preexec=leak_directories, close_fds=False)
+    assert result.status != 0 and "escaped" not in result.stdout, result
+
+
+def test_leaked_descriptors_are_closed(bundle, attack):
+    seen = attack(bundle("report"), preexec=leak_directories, close_fds=False).report
+    assert set(seen.fds) == {"0", "1", "2"}
+
+
+def test_descriptors_of_a_created_container(bundle, container):
+    """While it waits for start, its process holds nothing of the host but its standard files."""
+    with container(bundle("sleep")) as box:
+        box.must("create", preexec=leak_directories, close_fds=False)
+        directory = f"/proc/{box.pid}/fd"
+        links = {int(name): os.readlink(f"{directory}/{name}") for name in os.listdir(directory)}
+        for number, link in links.items():
+            assert number < 3 or re.match(r"(socket|pipe|anon_inode):", link), links
+
+
+def test_binary_is_not_the_process_of_a_created_container(bundle, container, binary):
+    """Whoever can reach /proc/PID/exe there could overwrite the host's binary once it ends (CVE-2019-5736)."""
+    with container(bundle("sleep")) as box:
+        box.must("create")
+        here, there = os.stat(binary), os.stat(f"/proc/{box.pid}/exe")
+        assert (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino)
+        with open(f"/proc/{box.pid}/maps") as file:
+            assert binary not in file.read()
+
+
+@pytest.mark.parametrize("args", [["/proc/self/exe", "--version"], ["/proc/1/exe", "--version"], ["/script"], ["/link"]])
+def test_program_that_is_the_runtime_itself(bundle, attack, args, binary):
+    """The container runs, at most, a copy that it cannot write; binary_unchanged compares the file."""
+    made = bundle(args=args)
+    with open(made.rootfs + "/script", "w") as file:
+        file.write("#!/proc/self/exe\n")
+    os.chmod(made.rootfs + "/script", 0o755)
+    os.symlink("/proc/self/exe", made.rootfs + "/link")
+    attack(made)
+
+
+def test_no_write_to_the_binary_through_another_container(bundle, container, binary):
+    """A container in the same pid namespace, with every right, tries to write what the runtime's processes run."""
+    def privileged(pid_path):
+        def change(config):
+            config["linux"]["namespaces"] = [{"type": "mount"}, {"type": "pid", "path": pid_path}]
+            config.pop("hostname", None)
+            config["mounts"] = config["mounts"][:1]
+            names = ["CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE", "CAP_SYS_ADMIN", "CAP_KILL"]
+            config["process"]["capabilities"] = {s: names for s in ("bounding", "effective", "permitted")}
+        return change
+
+    with container(bundle("sleep")) as victim:
+        victim.must("create")
+        path = f"/proc/{victim.pid}/ns/pid"
+        with container(bundle("report", "--try", "write:/proc/1/exe", "--stat", "/proc/1/exe",
+                              change=privileged(path))) as attacker:
+            result = attacker.run()
+            assert result.ok, result
+            assert result.report.tries["write:/proc/1/exe"] != 0
+
+
+SYSCTLS_OF_THE_HOST = ["kernel.core_pattern", "kernel.sysrq", "vm.overcommit_memory", "fs.file-max", "kernel/core_pattern",
+                       "kernel.hostname", "kernel.modprobe", "kernel.ns_last_pid",
+                       "net/../kernel/core_pattern", "net.ipv4/../../kernel/core_pattern", "../kernel/core_pattern",
+                       "net.ipv4.conf.../../../../kernel/core_pattern", "kernel.sem/../core_pattern", "", ".", "net."]
+
+
+@pytest.mark.parametrize("name", SYSCTLS_OF_THE_HOST)
+def test_sysctls_of_the_host(run, name):
+    """CRI-O CVE-2022-0811: kernel.core_pattern runs a program of the attacker on the host."""
+    before = open("/proc/sys/kernel/core_pattern").read()
+    error = run("exit", 0, change=lambda config: config["linux"].update(sysctl={name: "1"})).error
+    assert "/linux/sysctl" in error
+    assert open("/proc/sys/kernel/core_pattern").read() == before
+
+
+@pytest.mark.parametrize("name, kind", [("net.ipv4.ip_forward", "network"), ("kernel.msgmax", "ipc"), ("kernel.shmmax", "ipc"),
+                                        ("fs.mqueue.msg_max", "ipc"), ("kernel.sem", "ipc")])
+def test_sysctls_need_a_namespace_of_their_own(run, name, kind):
+    def change(config):
+        config["linux"]["namespaces"] = [n for n in config["linux"]["namespaces"] if n["type"] != kind]
+        config["linux"]["sysctl"] = {name: "1"}
+
+    error = run("exit", 0, change=change).error
+    assert "/linux/sysctl" in error and name in error
+
+
+@pytest.mark.parametrize("value", ["1\n2", "a\0b"])
+def test_sysctl_values_with_control_characters(run, value):
+    result = run("exit", 0, change=lambda config: config["linux"].update(sysctl={"net.ipv4.ip_forward": value}))
+    assert result.status != 0 or value == "1\n2"
+
+
+@both_views
+def test_cgroup_of_the_host_is_read_only_in_a_user_namespace(report, view):
+    """CVE-2023-25809: without a cgroup namespace the host's hierarchy must not be writable."""
+    def change(config):
+        config["linux"]["namespaces"].append({"type": "user"})
+        config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = [
+            {"containerID": 0, "hostID": 100000, "size": 65536}]
+        config["mounts"].append({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
+                                 "options": ["nosuid", "noexec", "nodev", "ro"]})
+
+    point = "/sys/fs/cgroup" if view.unified else "/sys/fs/cgroup/pids"
+    seen = report("--try", f"mkdir:{point}/child", change=change)
+    assert seen.tries[f"mkdir:{point}/child"] in (30, 13)
+
+
+def test_no_abstract_socket_of_ours(bundle, container):
+    """containerd CVE-2020-15257: a container in the host's network namespace reaches abstract sockets."""
+    def names():
+        with open("/proc/net/unix") as file:
+            return {line.split()[7] for line in file.read().splitlines()[1:] if len(line.split()) > 7 and "@" in line}
+
+    before = names()
+    with container(bundle("sleep")) as box:
+        box.must("create")
+        assert names() <= before
+
+
+def test_environment_of_the_caller_stays_outside(bundle, container):
+    with container(bundle("report", "--read", "/proc/1/environ")) as box:
+        seen = box.run(env={"SECRET_OF_THE_HOST": "1", "PATH": os.environ["PATH"]}).report
+    assert not any("SECRET" in variable for variable in seen.env)
+    assert "SECRET" not in str(seen.file("/proc/1/environ"))
+
+
+def test_nul_bytes_are_refused(run):
+    """A string that the kernel would cut short is not what was checked."""
+    for change, pointer in [
+            (lambda c: c["process"].update(args=["/probe", "a\0b"]), "/process/args/1"),
+            (lambda c: c["process"].update(env=["A=b\0c"]), "/process/env/0"),
+            (lambda c: c["process"].update(cwd="/\0"), "/process/cwd"),
+            (lambda c: c["mounts"].append({"destination": "/a\0b", "type": "tmpfs", "source": "t"}), "/mounts/6"),
+            (lambda c: c.update(hostname="a\0b"), "/hostname")]:
+        assert pointer in run("exit", 0, change=change).error
+
+
+def test_state_directory_is_private(bundle, container, state_root):
+    """A user of the host must not read or change what the runtime believes."""
+    with container(bundle("sleep")) as box:
+        box.must("create")
+        directory = os.path.join(state_root, box.id)
+        assert os.stat(directory).st_mode & 0o022 == 0
+        for name in os.listdir(directory):
+            info = os.stat(os.path.join(directory, name))
+            assert info.st_mode & 0o022 == 0 or os.stat(directory).st_mode & 0o077 == 0
+
+
+def test_signal_reaches_the_container_s_process_only(bundle, container):
+    """kill uses a pidfd: the pid in the state may be somebody else's by now."""
+    with container(bundle("sleep")) as box:
+        box.must("create")
+        box.must("start")
+        pid = box.pid
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        wait_until(lambda: box.status == "stopped", what="stopped")
+        assert box.kill("KILL").error
