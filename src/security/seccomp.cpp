@@ -2,7 +2,6 @@
 #include <berth/sys/seccomp.hpp>
 
 #include <linux/bpf_common.h>
-#include <linux/seccomp.h>
 
 #include <cerrno>
 #include <optional>
@@ -152,8 +151,7 @@ Result<FilterProgram> FilterProgram::compile(const plan::Seccomp& seccomp) {
     return fail(ErrorKind::kConfig, "/linux/seccomp: the filter has {} instructions, the kernel takes {}",
                 program.instructions_.size(), BPF_MAXINSNS);
   }
-  // Without a listener the kernel refuses this flag, which says how calls wait for the listener.
-  program.flags_ = seccomp.flags & ~static_cast<std::uint64_t>(SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+  program.flags_ = seccomp.flags;
   return program;
 }
 

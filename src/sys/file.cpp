@@ -1,6 +1,7 @@
 #include <berth/sys/file.hpp>
 
 #include <dirent.h>
+#include <linux/close_range.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -97,6 +98,17 @@ Status read_at(int fd, std::span<std::byte> buffer, off_t offset, std::string_vi
   }
   if (static_cast<std::size_t>(count) != buffer.size()) {
     return sys_fail(EIO, "pread({}): {} bytes of {}", name, count, buffer.size());
+  }
+  return {};
+}
+
+Status write_at(int fd, std::string_view data, off_t offset, std::string_view name) {
+  const ssize_t count = retry_interrupted([&] { return ::pwrite(fd, data.data(), data.size(), offset); });
+  if (count < 0) {
+    return sys_fail(errno, "pwrite({})", name);
+  }
+  if (static_cast<std::size_t>(count) != data.size()) {
+    return sys_fail(EIO, "pwrite({}): {} bytes of {}", name, count, data.size());
   }
   return {};
 }
@@ -308,13 +320,24 @@ Status close_fds(unsigned first, unsigned last) {
   return {};
 }
 
+Status close_fds_on_exec(unsigned first) {
+  if (::syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC) < 0) {
+    return sys_fail(errno, "close_range({}, ~0, CLOSE_RANGE_CLOEXEC)", first);
+  }
+  return {};
+}
+
 Result<UniqueFd> memory_file(const char* name, bool executable) {
-  // Value of linux/memfd.h since 6.3; older kernels refuse it with EINVAL and make every memory file executable.
+  // Values of linux/memfd.h since 6.3; older kernels refuse them with EINVAL and make every memory file executable.
+  constexpr unsigned kMfdNoExecSeal = 0x0008U;
   constexpr unsigned kMfdExec = 0x0010U;
   const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
   int fd = ::memfd_create(name, executable ? flags | kMfdExec : flags);
   if (fd < 0 && errno == EINVAL && executable) {
     fd = ::memfd_create(name, flags);
+  } else if (fd < 0 && errno == EACCES && !executable) {
+    // The sysctl vm.memfd_noexec is 2: only files that say that they are not executable.
+    fd = ::memfd_create(name, flags | kMfdNoExecSeal);
   }
   if (fd < 0) {
     return sys_fail(errno, "memfd_create({})", name);

@@ -23,9 +23,10 @@ struct Options {
 };
 
 /// Runs the hooks in order; the first one that fails (status, signal, timeout) ends it with an error that names stage,
-/// index, path, how it ended, and the end of what it wrote to stderr. A hook gets no descriptor but 0, 1 and 2; one
-/// that passes its timeout is killed with every process that it started in its process group. The state is written
-/// without blocking for ever on a hook that does not read.
+/// index, path, how it ended, and the end of what it wrote to stdout and stderr, which is shown only then, as runc has
+/// it. A hook gets no descriptor but 0, 1 and 2, its own environment and process group, and no signal ignored or
+/// blocked; one that passes its timeout is killed with every process of its group. Hooks without a timeout may take as
+/// long as they want.
 Status run(std::span<const plan::Hook> hooks, const Options& options);
 
 }  // namespace berth::hooks

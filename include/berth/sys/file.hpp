@@ -30,6 +30,8 @@ Result<std::string> read_all(int fd, std::size_t limit, std::string_view name);
 Result<std::string> read_file(int directory, const std::string& path, std::size_t limit);
 /// pread(2): fills `buffer` from `offset` on; a file that ends before that is an error.
 Status read_at(int fd, std::span<std::byte> buffer, off_t offset, std::string_view name);
+/// One pwrite(2) of all of `data` at `offset`; the file's own offset stays.
+Status write_at(int fd, std::string_view data, off_t offset, std::string_view name);
 /// Writes all bytes, over as many write(2) as it takes.
 Status write_all(int fd, std::string_view data, std::string_view name);
 /// One write(2) of all of `data`, as kernel files need it. A short write is an error.
@@ -91,6 +93,8 @@ Result<UniqueFd> duplicate(int fd, int minimum = 3);
 Status set_close_on_exec(int fd, bool on);
 /// close_range(2): closes every descriptor from `first` to `last`, both included.
 Status close_fds(unsigned first, unsigned last);
+/// close_range(2) with CLOSE_RANGE_CLOEXEC: every descriptor from `first` on is closed by exec.
+Status close_fds_on_exec(unsigned first);
 /// A memory file (memfd_create(2)) that may be sealed; `executable` asks for MFD_EXEC where the kernel knows it.
 Result<UniqueFd> memory_file(const char* name, bool executable);
 

@@ -1,0 +1,18 @@
+// Signals and process groups.
+#pragma once
+
+#include <berth/base/error.hpp>
+
+#include <sys/types.h>
+
+namespace berth::sys {
+
+/// Gives every signal its default action and unblocks all: an ignored or blocked signal would stay so through exec.
+void reset_signals();
+/// setpgid(2): `process` (0: the calling one) becomes the leader of a process group of its own.
+Status lead_process_group(pid_t process);
+/// kill(2) with SIGKILL to all processes of a group. The caller holds the leader unreaped, so that the number is not
+/// another group's.
+Status kill_process_group(pid_t group);
+
+}  // namespace berth::sys
