@@ -1,5 +1,6 @@
 #include <berth/cgroup/cgroup.hpp>
 #include <berth/sys/file.hpp>
+#include <berth/sys/process.hpp>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -52,6 +53,7 @@ struct Cgroup::Implementation {
   Placement placement;
   std::vector<bool> made;      ///< for each directory: by this object
   mutable sys::UniqueFd lock;  ///< of the first directory; for cgroup2 also what CLONE_INTO_CGROUP takes
+  pid_t maker = 0;             ///< the process that made them; a copy of this object in a child undoes nothing
   bool is_new = false;
   bool fork_refused = false;  ///< pids.max is 0: a process can be moved in, but not be made there
 
@@ -145,7 +147,8 @@ Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
 }
 
 Cgroup::~Cgroup() {
-  if (!implementation_ || implementation_->remove_made(std::chrono::milliseconds(0))) {
+  if (!implementation_ || implementation_->made.empty() || implementation_->maker != sys::own_pid() ||
+      implementation_->remove_made(std::chrono::milliseconds(0))) {
     return;
   }
   // A process is in it that nobody will look after any more. A destructor has nobody to tell about errors; what is left
@@ -167,6 +170,7 @@ Result<Cgroup> Cgroup::create(const Placement& placement) {
   Cgroup cgroup(std::make_unique<Implementation>());
   Implementation& self = *cgroup.implementation_;
   self.placement = placement;
+  self.maker = sys::own_pid();
   self.made.assign(placement.directories.size(), false);
   for (std::size_t i = 0; i < placement.directories.size(); ++i) {
     TRY_CONTEXT(self.make(i), "create the cgroup");

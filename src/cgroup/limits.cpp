@@ -35,8 +35,8 @@ bool contains(const std::vector<std::string>& names, std::string_view name) {
 }
 
 bool lifts_only(const std::vector<FileWrite>& writes) {
-  return std::ranges::all_of(writes,
-                             [](const FileWrite& write) { return write.value == "-1" || write.value == "max"; });
+  return std::ranges::all_of(
+      writes, [](const FileWrite& write) { return write.value == "-1" || write.value.starts_with("max"); });
 }
 
 void append(std::vector<FileWrite>& to, std::vector<FileWrite>&& from) {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -70,18 +71,20 @@ class TestProcess {
  public:
   explicit TestProcess(const std::function<int()>& body) {
     int fds[2];
-    REQUIRE(::pipe2(fds, O_CLOEXEC) == 0);
+    REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == 0);
     pid_ = ::fork();
     if (pid_ == 0) {
       ::signal(SIGTERM, SIG_DFL);  // Catch2 has a handler
       ::dup3(fds[0], STDIN_FILENO, 0);
       ::close_range(STDERR_FILENO + 1, ~0U, 0);  // the cgroup's lock too, as execve does
       char byte = 0;
-      const bool told = ::read(STDIN_FILENO, &byte, 1) == 1;
+      const bool told = ::write(STDIN_FILENO, "r", 1) == 1 && ::read(STDIN_FILENO, &byte, 1) == 1;
       ::_exit(told ? body() : 0);
     }
     ::close(fds[0]);
     go_ = sys::UniqueFd(fds[1]);
+    char ready = 0;
+    REQUIRE(::read(go_.get(), &ready, 1) == 1);
   }
   TestProcess(const TestProcess&) = delete;
   TestProcess& operator=(const TestProcess&) = delete;

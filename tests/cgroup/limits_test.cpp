@@ -298,6 +298,8 @@ TEST_CASE("lifting a limit needs no controller") {
   Resources resources;
   resources.pids_limit = -1;
   resources.memory.limit = -1;
+  resources.cpu.quota = -1;
+  resources.cpu.quota = -1;
   REQUIRE(translate(resources, Controllers{.legacy = {}, .has_unified = true, .unified = {}}, &missing));
   CHECK(missing.empty());
   resources.pids_limit = 0;

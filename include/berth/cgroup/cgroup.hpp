@@ -48,8 +48,9 @@ class Cgroup {
   /// Checks that every limit can be enforced by the controllers of this placement; makes nothing. The error names the
   /// limit, the controller that is missing and where.
   static Status check(const Placement& placement, const plan::Resources& resources);
-  /// Makes the directories (and missing parents, which it marks as its own), refuses a cgroup that has processes.
-  /// The object removes what it made when it is destroyed, until release() is called.
+  /// Makes the directories (and missing parents, which it marks as its own), refuses a cgroup that has processes or
+  /// that another create() works on at this moment. The object removes what it made when it is destroyed (processes in
+  /// it are killed), until release() is called; its copy in a child process does nothing.
   static Result<Cgroup> create(const Placement& placement);
   /// For a cgroup that another command made; destroying the object changes nothing.
   static Cgroup open(Placement placement);
