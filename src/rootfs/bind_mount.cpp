@@ -39,6 +39,10 @@ Status copy_link(const path::RootDir& root, const plan::Mount& mount, const std:
   return made;
 }
 
+Result<bool> is_directory(int fd) {
+  return S_ISDIR(TRY(sys::stat_fd(fd, "bind mount")).st_mode);
+}
+
 }  // namespace
 
 Status open_bind_source(const plan::Mount& mount, MountSource& source) {
@@ -70,7 +74,7 @@ Status mount_bind(const path::RootDir& root, const plan::Mount& mount, const Mou
   TRY(apply_attributes(tree, mount));
   const MountTarget target = TRY(open_mount_target(root, mount, tree));
   auto attached = sys::move_mount(tree, target.fd.get(), mount.destination);
-  if (!attached && attached.error().is(ENOTDIR)) {
+  if (!attached && attached.error().is(EINVAL) && TRY(is_directory(tree)) != TRY(is_directory(target.fd.get()))) {
     Error error = std::move(attached).error();
     error.add_hint("a directory can be mounted on a directory only, a file on a file");
     return std::unexpected(std::move(error));

@@ -1,0 +1,115 @@
+#include <sys/stat.h>
+
+#include "rootfs/in_namespaces.hpp"
+
+using namespace berth::test;
+using berth::plan::Rootfs;
+
+namespace {
+
+// What an engine asks for, as far as a user namespace with one id can have it.
+Rootfs engine_plan(const TemporaryTree& tree) {
+  constexpr std::uint64_t kSafe = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV;
+  Rootfs plan = plan_for(tree);
+  plan.mounts = {filesystem("proc", "/proc", kSafe),
+                 filesystem("tmpfs", "/dev", MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME),
+                 filesystem("devpts", "/dev/pts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC),
+                 filesystem("sysfs", "/sys", kSafe | MOUNT_ATTR_RDONLY),
+                 filesystem("mqueue", "/dev/mqueue", kSafe),
+                 filesystem("tmpfs", "/dev/shm", kSafe),
+                 bind_mount(tree.at("files/hosts"), "/etc/hosts")};
+  plan.mounts[1].fs_options = {{"mode", "755"}, {"size", "65536k"}};
+  plan.mounts[5].source = "shm";
+  plan.mounts[6].propagation = MS_PRIVATE;
+  plan.mounts[6].propagation_recursive = true;
+  plan.devices = {device("/dev/null", 1, 3), device("/dev/tty", 5, 0)};
+  plan.masked_paths = {"/proc/kcore", "/proc/acpi", "/sys/firmware"};
+  plan.readonly_paths = {"/proc/sys", "/proc/bus"};
+  return plan;
+}
+
+std::string check_engine_root(const TemporaryTree& tree) {
+  EXPECT_TEXT(std::filesystem::current_path().string(), "/");
+  EXPECT_TEXT(content("/marker"), "container");
+  EXPECT_TEXT(content("/etc/hosts"), "hosts");
+  EXPECT(!std::filesystem::exists(tree.at("root")));
+  EXPECT(!std::filesystem::exists("/../marker2"));
+  EXPECT(error_of_writing("/sys/new") == EROFS || error_of_writing("/sys/new") == EACCES);
+  EXPECT(error_of_writing("/dev/shm/new") == 0);
+  const std::string mounts = content("/proc/self/mountinfo");
+  EXPECT(mounts.find(" - tmpfs shm ") != std::string::npos);
+  EXPECT(mounts.find(" - proc proc ") != std::string::npos);
+  EXPECT(mounts.find(tree.at("root").string() + "/") == std::string::npos);
+  EXPECT(mounts.find("shared:") == std::string::npos);
+  return "";
+}
+
+struct Fixture {
+  TemporaryTree tree;
+  Rootfs plan;
+  Fixture() {
+    tree.file("root/marker", "container").file("files/hosts", "hosts").file("marker2");
+    plan = engine_plan(tree);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the root of an engine's configuration is built and the host's is gone") {
+  Fixture fixture;
+  CHECK(in_namespaces([&] {
+          EXPECT_TEXT(build_text(fixture.plan), "");
+          return check_engine_root(fixture.tree);
+        }) == "");
+}
+
+TEST_CASE("without pivot_root the root is moved, and the host's procfs and sysfs are out of reach") {
+  Fixture fixture;
+  CHECK(in_namespaces([&] {
+          auto options = user_namespace_options();
+          options.no_pivot = true;
+          EXPECT_TEXT(build_text(fixture.plan, options), "");
+          return check_engine_root(fixture.tree);
+        }) == "");
+}
+
+TEST_CASE("without a mount namespace there is a change of the root and nothing else") {
+  Fixture fixture;
+  auto options = user_namespace_options();
+  options.mount_namespace = false;
+  CHECK(in_namespaces([&] {
+          EXPECT_TEXT(build_text(fixture.plan, options),
+                      "/mounts: needs a mount namespace of the container's own in /linux/namespaces");
+          Rootfs plain = plan_for(fixture.tree);
+          const std::string before = content("/proc/self/mountinfo");
+          const berth::sys::UniqueFd proc(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
+          EXPECT_TEXT(build_text(plain, options), "");
+          EXPECT_TEXT(content("/marker"), "container");
+          EXPECT_TEXT(std::filesystem::current_path().string(), "/");
+          std::string after(before.size() + 1, '\0');
+          EXPECT(::read(proc.get(), after.data(), after.size()) > 0);
+          return std::string();
+        }) == "");
+}
+
+TEST_CASE("a rootfs that does not exist is named") {
+  TemporaryTree tree;
+  CHECK(in_namespaces([&] {
+          EXPECT_TEXT(build_text(plan_for(tree)),
+                      "/root/path: open(" + tree.at("root").string() + "): No such file or directory");
+          return std::string();
+        }) == "");
+}
+
+TEST_CASE("the file mode mask does not reach what is made") {
+  Fixture fixture;
+  CHECK(in_namespaces([&] {
+          ::umask(077);
+          EXPECT_TEXT(build_text(fixture.plan), "");
+          struct stat status {};
+          EXPECT(::stat("/etc", &status) == 0 && status.st_mode == (S_IFDIR | 0755));
+          EXPECT(::stat("/dev/mqueue", &status) == 0);
+          EXPECT(::umask(0) == 077);
+          return std::string();
+        }) == "");
+}
