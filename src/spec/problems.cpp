@@ -1,11 +1,18 @@
 #include <berth/spec/problems.hpp>
 
 namespace berth::spec {
+namespace {
+
+// A pointer holds names of the document, which can be of any length.
+constexpr std::size_t kPointerLimit = 240;
+
+}  // namespace
 
 void Problems::add(std::string_view pointer, std::string_view got, std::string_view expected) {
   ++count_;
   if (shown_.size() < kShown) {
-    shown_.push_back(fmt::format("{}: got {}, expected {}", pointer.empty() ? "the document" : pointer, got, expected));
+    shown_.push_back(fmt::format("{}: got {}, expected {}",
+                                 pointer.empty() ? "the document" : shortened(pointer, kPointerLimit), got, expected));
   }
 }
 
