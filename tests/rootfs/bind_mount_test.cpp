@@ -39,11 +39,7 @@ TEST_CASE("a read-only bind is read-only for the container alone, its submounts 
   plan.mounts[0].attributes.set = MOUNT_ATTR_RDONLY;
   plan.mounts[1].recursive_attributes.set = MOUNT_ATTR_RDONLY;
   CHECK(in_namespaces([&] {
-          const int context = static_cast<int>(::syscall(SYS_fsopen, "tmpfs", 0));
-          ::syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0);
-          const int tmpfs = static_cast<int>(::syscall(SYS_fsmount, context, 0, 0));
-          const std::string sub = tree.at("data/sub");
-          EXPECT(::syscall(SYS_move_mount, tmpfs, "", AT_FDCWD, sub.c_str(), MOVE_MOUNT_F_EMPTY_PATH) == 0);
+          EXPECT(mount_tmpfs(tree.at("data/sub")));
           EXPECT_TEXT(build_text(plan), "");
           EXPECT(error_of_writing("/ro/file") == EROFS);
           EXPECT(error_of_writing("/ro/sub/file") == 0);

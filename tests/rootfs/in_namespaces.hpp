@@ -2,6 +2,8 @@
 #pragma once
 
 #include <berth/rootfs/rootfs.hpp>
+#include <berth/sys/file.hpp>
+#include <berth/sys/mount.hpp>
 #include <berth/sys/unique_fd.hpp>
 
 #include <fcntl.h>
@@ -161,6 +163,17 @@ inline Status prepare(rootfs::RootfsBuilder& builder) {
   const auto proc = TRY(path::ProcDir::open());
   TRY(builder.mount_all(proc));
   return builder.make_devices(proc);
+}
+
+/// In a body: puts a tmpfs on a directory of the host.
+inline bool mount_tmpfs(const std::filesystem::path& directory) {
+  const auto context = sys::fs_open("tmpfs");
+  if (!context || !sys::fs_create(context->get(), "tmpfs")) {
+    return false;
+  }
+  const auto mount = sys::fs_mount(context->get(), 0, "tmpfs");
+  const auto target = sys::open_at(AT_FDCWD, directory.string(), O_PATH | O_DIRECTORY);
+  return mount && target && sys::move_mount(mount->get(), target->get(), "tmpfs").has_value();
 }
 
 inline std::string content(const std::string& path) {
