@@ -1,23 +1,14 @@
 """Malformed configurations: one line that names the property, exit status 1, nothing left, and the same as one record in
 the log."""
 
-import importlib.util
 import json
 import os
 
 import pytest
 
+from malformed.cases import cases
 
-def load_cases():
-    """The cases of ../malformed, a package of its own: it needs nothing of the harness."""
-    directory = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../malformed")
-    spec = importlib.util.spec_from_file_location("malformed", os.path.join(directory, "__init__.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.cases()
-
-
-CASES = load_cases()
+CASES = cases()
 
 
 def test_there_are_at_least_a_hundred():
