@@ -39,6 +39,3 @@ endif()
 if(berth_missing)
   message(FATAL_ERROR "berth cannot be built here:${berth_missing}\n(integration/setup installs all of them on Debian)")
 endif()
-
-# Header-only: Debian ships libfmt as a shared library alone.
-target_compile_definitions(berth::dep::fmt INTERFACE FMT_HEADER_ONLY=1)

@@ -8,6 +8,9 @@ add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized> $<$<COMP
 add_compile_options(-fstack-protector-strong -fstack-clash-protection -fcf-protection=full
                     -ftrivial-auto-var-init=zero -ffunction-sections -fdata-sections)
 add_compile_definitions($<$<COMPILE_LANGUAGE:CXX>:_GLIBCXX_ASSERTIONS> _GNU_SOURCE)
+# -O2, not CMake's -O3: nothing here computes, and less code is faster to start.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+set(CMAKE_C_FLAGS_RELEASE "-O2 -DNDEBUG")
 # _FORTIFY_SOURCE needs an optimising build.
 add_compile_options($<$<CONFIG:Release>:-U_FORTIFY_SOURCE> $<$<CONFIG:Release>:-D_FORTIFY_SOURCE=3>)
 # Reproducible: no path of the build machine in the binary.
