@@ -6,7 +6,6 @@
 
 #include "plan/lowering.hpp"
 #include "plan/named.hpp"
-#include "plan/number_list.hpp"
 
 namespace berth::plan {
 namespace {

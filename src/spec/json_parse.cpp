@@ -3,7 +3,6 @@
 #include <berth/spec/problems.hpp>
 
 #include <algorithm>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>

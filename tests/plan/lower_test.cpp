@@ -1,7 +1,6 @@
 #include <linux/mount.h>
 #include <sched.h>
 
-#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "plan/lowered.hpp"

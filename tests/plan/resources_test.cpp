@@ -146,6 +146,7 @@ TEST_CASE("Resources that cannot be are refused") {
         std::pair{R"("hugepageLimits": [{"pageSize": "MB", "limit": 1}])", "hugepageLimits/0/pageSize: got"},
         std::pair{R"("hugepageLimits": [{"pageSize": "2MB/../x", "limit": 1}])", "hugepageLimits/0/pageSize: got"},
         std::pair{R"("unified": {"../memory.max": "1"})", "unified/..~1memory.max: got"},
+        std::pair{R"("unified": {"memory.max/../../x": "1"})", "unified/memory.max~1..~1..~1x: got"},
         std::pair{R"("unified": {"..": "1"})", "unified/..: got"},
         std::pair{R"("unified": {"": "1"})", "unified/: got"},
         std::pair{R"("unified": {"memory": "1"})", "unified/memory: got"}}) {

@@ -69,6 +69,7 @@ TEST_CASE("A record is read as it was written") {
 
 TEST_CASE("A record cut at any byte is refused") {
   const std::string text = record_json(example());
+  CHECK_THAT(error_of(text.substr(0, text.size() - 1)), Catch::StartsWith("the record is cut short"));
   for (std::size_t size = 0; size + 1 < text.size(); ++size) {  // the last byte is the newline
     INFO(size);
     CHECK_FALSE(error_of(text.substr(0, size)).empty());
