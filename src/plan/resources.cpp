@@ -103,11 +103,8 @@ void lower_pids(Lowering& lowering) {
   }
   if (*limit < 0) {
     lowering.plan.resources.pids_limit = -1;
-  } else if (*limit > 0) {
+  } else if (*limit > 0 || zero_pids_is_a_limit(lowering.config.oci_version)) {
     lowering.plan.resources.pids_limit = *limit;
-  } else if (zero_pids_is_a_limit(lowering.config.oci_version)) {
-    // The container's first process is there already, so 1 forbids as many more as 0, and 0 would forbid that one.
-    lowering.plan.resources.pids_limit = 1;
   }
 }
 

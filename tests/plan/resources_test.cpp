@@ -62,10 +62,10 @@ TEST_CASE("A pids limit of 0 is a limit since 1.3 of the specification") {
         .value()
         .resources.pids_limit;
   };
-  CHECK(limit("1.3.0", 0) == 1);  // the first process counts
+  CHECK(limit("1.3.0", 0) == 0);
   CHECK(limit("1.0.2-dev", 0) == std::nullopt);
   CHECK(limit("1.2.1", 0) == std::nullopt);
-  CHECK(limit("1.10.0", 0) == 1);
+  CHECK(limit("1.10.0", 0) == 0);
   CHECK(limit("1.0.0", 5) == 5);
   CHECK(limit("1.0.0", -1) == -1);
   CHECK(limit("1.3.0", -7) == -1);

@@ -307,7 +307,7 @@ struct Resources {
   std::vector<DeviceRule> devices;  ///< in order; the last match counts; what no rule matches is denied
   MemoryLimits memory;
   CpuLimits cpu;
-  std::optional<std::int64_t> pids_limit;  ///< -1: no limit; else at least 1
+  std::optional<std::int64_t> pids_limit;  ///< -1: no limit; 0 is a limit
   BlockIoLimits block_io;
   std::vector<HugepageLimit> hugepages;
   std::vector<RdmaLimit> rdma;
