@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 #include <chrono>
 
@@ -125,6 +126,46 @@ TEST_CASE("CVE-2025-31133: another device as /dev/null") {
   CHECK(refused(plan, "/dev/null of the container is not the device c 1:3") == "");
   plan.mounts.back() = bind_mount("/dev/null", "/dev/null");
   CHECK(built(plan) == "");
+}
+
+TEST_CASE("CVE-2025-31133: a link to a null device is not /dev/null") {
+  Fixture fixture;
+  fixture.tree.file("root/m", "secret").file("dev/other").link("dev/null", "other");
+  Rootfs plan = fixture.plan();
+  plan.mounts[1] = bind_mount(fixture.tree.at("dev"), "/dev");
+  plan.mounts.push_back(bind_mount("/dev/null", "/dev/other"));
+  plan.masked_paths = {"/m"};
+  CHECK(refused(plan, "/dev/null of the container is not the device c 1:3") == "");
+}
+
+TEST_CASE("CVE-2026-88265: a block device with the number of the null device") {
+  Fixture fixture;
+  fixture.tree.file("root/m", "secret").directory("dev");
+  if (::mknod(fixture.tree.at("dev/null").c_str(), S_IFBLK | 0600, ::makedev(1, 3)) != 0) {
+    WARN("skipped: no right to make device nodes here");
+    return;
+  }
+  Rootfs plan = fixture.plan();
+  plan.mounts[1] = bind_mount(fixture.tree.at("dev"), "/dev");
+  plan.masked_paths = {"/m"};
+  CHECK(refused(plan, "/dev/null of the container is not the device c 1:3") == "");
+}
+
+TEST_CASE("a place for a device that is a link") {
+  Fixture fixture;
+  fixture.tree.link("root/dev/null", "/target").file("root/target", "kept");
+  Rootfs plan = fixture.plan();
+  plan.mounts.pop_back();
+  CHECK(refused(plan, "<rootfs>/dev/null is a symbolic link and not the device c 1:3") == "");
+}
+
+TEST_CASE("a link that is copied into procfs") {
+  Fixture fixture;
+  fixture.tree.link("link", "target");
+  Rootfs plan = fixture.plan();
+  plan.mounts.push_back(bind_mount(fixture.tree.at("link"), "/proc/link"));
+  plan.mounts.back().copy_symlink = true;
+  CHECK(refused(plan, "/proc/link cannot be mounted over because it is inside /proc") == "");
 }
 
 TEST_CASE("parents that are links out of the root, for every kind of mount") {

@@ -1,5 +1,7 @@
 #include <sys/stat.h>
 
+#include <sstream>
+
 #include "rootfs/in_namespaces.hpp"
 
 using namespace berth::test;
@@ -28,6 +30,45 @@ Rootfs engine_plan(const TemporaryTree& tree) {
   return plan;
 }
 
+// How many mounts have "/" as their mount point: the fifth field of a line of mountinfo.
+int mounts_on_root() {
+  std::istringstream mounts(content("/proc/self/mountinfo"));
+  int count = 0;
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream fields(line);
+    std::string field;
+    for (int index = 0; index < 5; ++index) {
+      fields >> field;
+    }
+    count += field == "/" ? 1 : 0;
+  }
+  return count;
+}
+
+// The kernel lets a user namespace mount procfs only where it can see all of one already: with parts of the container's
+// masked, only if the host's is still reachable.
+std::string try_procfs_in_user_namespace() {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID) < 0) {
+      ::_exit(2);
+    }
+    const pid_t init = ::fork();
+    if (init == 0) {
+      const auto context = berth::sys::fs_open("proc");
+      const bool mounted =
+          context && berth::sys::fs_create(context->get(), "proc") && berth::sys::fs_mount(context->get(), 0, "proc");
+      ::_exit(mounted ? 1 : 0);
+    }
+    int status = 0;
+    ::waitpid(init, &status, 0);
+    ::_exit(WEXITSTATUS(status));
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WEXITSTATUS(status) == 0 ? "" : "a whole procfs is still reachable";
+}
+
 std::string check_engine_root(const TemporaryTree& tree) {
   EXPECT_TEXT(std::filesystem::current_path().string(), "/");
   EXPECT_TEXT(content("/marker"), "container");
@@ -41,7 +82,8 @@ std::string check_engine_root(const TemporaryTree& tree) {
   EXPECT(mounts.find(" - proc proc ") != std::string::npos);
   EXPECT(mounts.find(tree.at("root").string() + "/") == std::string::npos);
   EXPECT(mounts.find("shared:") == std::string::npos);
-  return "";
+  EXPECT(mounts_on_root() == 1);
+  return try_procfs_in_user_namespace();
 }
 
 struct Fixture {

@@ -85,3 +85,17 @@ TEST_CASE("a mask inside a read-only path stays a mask") {
           return std::string();
         }) == "");
 }
+
+TEST_CASE("what is mounted in a read-only path is still there, and read-only too") {
+  TemporaryTree tree;
+  tree.directory("root/data/sub").file("source/file", "f");
+  Rootfs plan = plan_with_proc(tree);
+  plan.mounts.push_back(bind_mount(tree.at("source"), "/data/sub"));
+  plan.readonly_paths = {"/data"};
+  CHECK(in_namespaces([&] {
+          EXPECT_TEXT(build_text(plan), "");
+          EXPECT_TEXT(content("/data/sub/file"), "f");
+          EXPECT(is_readonly("/data/sub"));
+          return std::string();
+        }) == "");
+}
