@@ -1,5 +1,6 @@
 """Commands in every order: each state refuses what does not fit it, with one line, and stays as it was."""
 
+import os
 import signal
 
 import pytest
@@ -93,7 +94,6 @@ def test_created_does_not_run_the_program(container, bundle):
     with container(made) as box:
         box.must("create")
         box.must("delete", "--force")
-    import os
     assert not os.path.exists(made.rootfs + "/work/ran")
 
 
@@ -104,6 +104,11 @@ def test_created_can_be_killed(created):
     assert created.status == "stopped"
     unchanged(created, created.start, "stopped")
     created.must("delete")
+
+
+def test_created_cannot_be_deleted_without_force(created):
+    """The specification: deleting a container that is not stopped MUST generate an error."""
+    unchanged(created, created.delete, "created", "not stopped")
 
 
 def test_running_cannot_be_started_again(running):

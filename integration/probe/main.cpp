@@ -4,6 +4,7 @@
 //   probe report [--try ATTEMPT] [--stat PATH] [--read PATH] [--list PATH]...   one JSON document
 //   probe exit N | signal N | sleep [SECONDS] | spin | alloc BYTES | forks N | children N | orphan
 //   probe trap SIGNAL...        announces "ready", prints the first of these signals that arrives and exits with 0
+//   probe hold-exe              keeps /proc/1/exe by an O_PATH descriptor and tries for a second to open it for writing
 //   probe write FILE [TEXT] | echo [TEXT...] | cat   stdin to stdout
 #include <fcntl.h>
 #include <signal.h>
@@ -159,6 +160,28 @@ int write_file(const char* path, const char* text) {
   return written ? 0 : 1;
 }
 
+/// What CVE-2019-5736 does: the file cannot be opened for writing while it runs, but a descriptor outlives that.
+int hold_executable() {
+  const int held = open("/proc/1/exe", O_PATH | O_CLOEXEC);
+  std::printf("held %d\n", held < 0 ? errno : 0);
+  std::fflush(stdout);
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/self/fd/%d", held);
+  int error = 0;
+  for (int turn = 0; held >= 0 && turn < 200; ++turn) {
+    const int writable = open(path, O_WRONLY | O_CLOEXEC);
+    if (writable >= 0) {
+      close(writable);
+      std::puts("writable");
+      return 0;
+    }
+    error = errno;
+    usleep(5000);
+  }
+  std::printf("refused %d\n", error);
+  return 0;
+}
+
 int echo(char** words) {
   for (char** word = words; *word != nullptr; ++word) {
     std::printf("%s%s", word == words ? "" : " ", *word);
@@ -226,6 +249,9 @@ int main(int count, char** arguments, char** environment) {
   }
   if (is("write") && first != nullptr) {
     return write_file(first, count > 3 ? arguments[3] : "written\n");
+  }
+  if (is("hold-exe")) {
+    return hold_executable();
   }
   if (is("echo")) {
     return echo(arguments + 2);
