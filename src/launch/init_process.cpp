@@ -40,6 +40,7 @@ constexpr std::chrono::milliseconds kStartMessageTimeout{2000};
 
 rootfs::Options rootfs_options(const InitContext& context) {
   return {.no_pivot = context.options.no_pivot,
+          .mount_namespace = context.plan.namespaces.has(CLONE_NEWNS),
           .new_user_namespace = context.plan.namespaces.has(CLONE_NEWUSER),
           .cgroup_namespace = context.plan.namespaces.has(CLONE_NEWCGROUP),
           .cgroup_view = context.cgroup_view.hierarchies.empty() ? nullptr : &context.cgroup_view};
@@ -149,7 +150,7 @@ Status InitProcess::configure_network() {
 Status InitProcess::mount() {
   proc_ = TRY(path::ProcDir::open());
   TRY(rootfs_.mount_all(*proc_));
-  return rootfs_.make_devices(*proc_);
+  return rootfs_.make_devices();
 }
 
 Status InitProcess::run_runtime_hooks() {

@@ -131,7 +131,7 @@ Status RootfsBuilder::mount_all(const path::ProcDir& proc) {
   return {};
 }
 
-Status RootfsBuilder::make_devices(const path::ProcDir& /*proc*/) {
+Status RootfsBuilder::make_devices() {
   if (!fills_dev(plan_)) {
     return {};
   }

@@ -146,7 +146,7 @@ inline Status build(rootfs::RootfsBuilder& builder) {
   TRY(builder.open_sources());
   const auto proc = TRY(path::ProcDir::open());
   TRY(builder.mount_all(proc));
-  TRY(builder.make_devices(proc));
+  TRY(builder.make_devices());
   TRY(builder.pivot());
   return builder.seal();
 }
@@ -162,7 +162,7 @@ inline Status prepare(rootfs::RootfsBuilder& builder) {
   TRY(builder.open_sources());
   const auto proc = TRY(path::ProcDir::open());
   TRY(builder.mount_all(proc));
-  return builder.make_devices(proc);
+  return builder.make_devices();
 }
 
 /// In a body: puts a tmpfs on a directory of the host.

@@ -45,7 +45,7 @@ class RootfsBuilder {
   /// Makes the rootfs a mount of its own and puts every mount of the plan on it. `proc` is only used for no_pivot.
   Status mount_all(const path::ProcDir& proc);
   /// /dev: devices, /dev/fd and the other links, /dev/ptmx. Nothing where /dev is a bind mount.
-  Status make_devices(const path::ProcDir& proc);
+  Status make_devices();
   /// Binds the container's terminal onto /dev/console. `slave` must have been opened from a devpts of this mount
   /// namespace.
   Status bind_console(int slave);
