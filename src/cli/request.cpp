@@ -124,10 +124,10 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
      [](CLI::App& command, Parsed& parsed) {
        add_format(command, parsed);
        add_id(command, parsed);
-       // What follows the id belongs to ps(1), whatever it looks like.
-       command.add_option("PS_OPTIONS", parsed.request.ps_arguments, "options for ps(1) (-ef)");
-       command.positionals_at_end(false);
+       // What follows the id belongs to ps(1), whatever it looks like: a positional option would take its share only.
        command.prefix_command();
+       command.footer("What follows the id are options for ps(1); -ef without any.");
+       command.callback([&command, &parsed] { parsed.request.ps_arguments = command.remaining(); });
      }},
     {Command::kPause, "pause", "freeze all processes of a container", add_id},
     {Command::kResume, "resume", "let a paused container go on", add_id},
@@ -192,7 +192,7 @@ Result<Request> parse_arguments(int argc, char** argv) {
     for (const CommandEntry& entry : kCommands) {
       CLI::App* command = app.add_subcommand(entry.name, entry.description);
       entry.add_options(*command, parsed);
-      command->callback([&parsed, kind = entry.command] { parsed.request.command = kind; });
+      command->parse_complete_callback([&parsed, kind = entry.command] { parsed.request.command = kind; });
     }
     app.parse(argc, argv);
   } catch (const CLI::CallForVersion& version) {
@@ -200,8 +200,7 @@ Result<Request> parse_arguments(int argc, char** argv) {
     parsed.request.answer += '\n';
     return std::move(parsed.request);
   } catch (const CLI::CallForHelp&) {
-    const auto selected = app.get_subcommands();
-    parsed.request.answer = selected.empty() ? app.help() : selected.front()->help();
+    parsed.request.answer = app.help();  // of the command, if there is one
     return std::move(parsed.request);
   } catch (const CLI::ParseError& error) {
     Error usage(ErrorKind::kUsage, error.what());
