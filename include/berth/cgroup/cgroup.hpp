@@ -62,7 +62,8 @@ class Cgroup {
   [[nodiscard]] const Placement& placement() const;
   /// Writes all limits, device rules included.
   Status apply(const plan::Resources& resources);
-  /// Descriptor of the cgroup2 directory for CLONE_INTO_CGROUP, or -1 where processes must be added by add().
+  /// Descriptor of the cgroup2 directory for CLONE_INTO_CGROUP, or -1 where processes must be added by add(): without
+  /// cgroup2, and after apply() of a pids limit of 0, under which nothing can be forked there.
   [[nodiscard]] int clone_fd() const;
   /// Moves a process in: into every directory, or only those that CLONE_INTO_CGROUP did not cover when `cloned_into`.
   Status add(pid_t pid, bool cloned_into);
@@ -90,7 +91,9 @@ class Cgroup {
 struct View {
   bool unified = false;  ///< one cgroup2 mount; else a tmpfs with one directory a hierarchy
   struct Hierarchy {
-    std::string name;        ///< name of its directory: "memory", "cpu", "systemd", "unified"
+    /// Name of its directory: "memory", "systemd", "unified"; "cpu,cpuacct" for controllers that share a hierarchy,
+    /// where programs expect a symbolic link of each single name too.
+    std::string name;
     std::string mount_data;  ///< option of the v1 mount: "memory", "name=systemd"; "" for cgroup2
     std::string host_path;   ///< the container's own directory on the host
   };
