@@ -23,8 +23,9 @@ class Relay {
   Relay& operator=(const Relay&) = delete;
   ~Relay();
 
-  /// Descriptors for poll(2); -1 when there is nothing (more) to read there.
-  [[nodiscard]] int input_fd() const { return input_open_ ? 0 : -1; }
+  /// Descriptors for poll(2); -1 when there is nothing (more) to read there. Input that no terminal takes any more
+  /// stays where it is, for whoever reads stdin next.
+  [[nodiscard]] int input_fd() const { return input_open_ && master_.valid() ? 0 : -1; }
   [[nodiscard]] int master_fd() const { return master_.get(); }
   /// Moves what is there from stdin to the container; at the end of stdin it sends the terminal's end-of-file
   /// character.
