@@ -80,10 +80,12 @@ def test_console_socket_that_nobody_listens_to(container, bundle, tmp_path):
 
 def test_foreground_run_with_a_terminal(container, bundle, runtime, view):
     """The caller's terminal shows the container's, and its size is handed on."""
-    with container(bundle("report", change=terminal())) as box:
+    # script(1) types an end of file into the terminal when its own stdin ends: this one stays open.
+    stdin, keeps_stdin_open = os.pipe()
+    with container(bundle("report", change=terminal())) as box, os.fdopen(stdin), os.fdopen(keeps_stdin_open, "w"):
         command = " ".join(runtime.command("run", "--bundle", box.bundle.path, box.id))
         done = subprocess.run(["script", "-qec", f"stty rows 44 cols 132; {command}", "/dev/null"], capture_output=True,
-                              text=True, timeout=20, check=False, stdin=subprocess.DEVNULL,
+                              text=True, timeout=20, check=False, stdin=stdin,
                               preexec_fn=lambda: view.enter("/"))
         assert done.returncode == 0, done
         seen = json.loads(done.stdout[done.stdout.index("{"):])
