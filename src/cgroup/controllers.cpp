@@ -39,11 +39,14 @@ std::string cure(const MissingController& missing, const Controllers& controller
     return "take the limit out, or give the host this controller";
   }
   if (entry.empty()) {
-    return fmt::format("this kernel was built without the controller {}; take the limit out", name);
+    return fmt::format("this kernel was built without {}, or it is not handed down in cgroup.subtree_control", name);
   }
   if (entry[3] == "0") {
     return fmt::format("the kernel was started with it off: boot with cgroup_enable={0}, without cgroup_disable={0}",
                        name);
+  }
+  if (entry[1] != "0" && missing.unified_only) {
+    return fmt::format("the v1 hierarchy {} holds {}: use the limits that are not below unified", entry[1], name);
   }
   if (entry[1] != "0") {
     return fmt::format("the v1 hierarchy {} holds it: unmount that, or take the limit out", entry[1]);
@@ -115,11 +118,12 @@ Result<Controllers> find_controllers(const Placement& placement, const plan::Res
 }
 
 Error explain_missing(const MissingController& missing, const Controllers& controllers, std::string_view proc_cgroups) {
-  std::string where = "no cgroup v1 hierarchy below /sys/fs/cgroup has it";
+  std::string where =
+      missing.unified_only ? "there is no cgroup2" : "no cgroup v1 hierarchy below /sys/fs/cgroup has it";
   if (controllers.has_unified && !missing.legacy_only) {
     where = fmt::format("cgroup2 at its root has {}",
                         controllers.unified.empty() ? "none" : fmt::format("{}", fmt::join(controllers.unified, ", ")));
-    if (!controllers.legacy.empty()) {
+    if (!controllers.legacy.empty() && !missing.unified_only) {
       where += ", and no v1 hierarchy has it";
     }
   }

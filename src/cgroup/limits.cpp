@@ -69,7 +69,7 @@ Status translate_verbatim(const plan::Resources& resources, const Controllers& c
     if (controllers.has_unified && (core || contains(controllers.unified, write.controller))) {
       limits.unified.push_back(std::move(write));
     } else if (missing != nullptr) {
-      missing->push_back({.property = write.property, .controller = write.controller});
+      missing->push_back({.property = write.property, .controller = write.controller, .unified_only = true});
     }
   }
   return {};

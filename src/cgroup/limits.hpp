@@ -27,9 +27,10 @@ struct Limits {
 
 /// Why a limit cannot be enforced: no hierarchy has its controller.
 struct MissingController {
-  std::string property;      ///< JSON pointer of the limit
-  std::string controller;    ///< "memory", "blkio"...; "devices" is never one of these
-  bool legacy_only = false;  ///< cgroup2 never has it
+  std::string property;       ///< JSON pointer of the limit
+  std::string controller;     ///< "memory", "blkio"...; "devices" is never one of these
+  bool legacy_only = false;   ///< cgroup2 never has it
+  bool unified_only = false;  ///< only cgroup2 will do: linux.resources.unified
 };
 
 /// Pure. A limit without a controller goes to `missing` (which may be null: then it is left out); one that only says

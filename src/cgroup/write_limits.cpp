@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <string_view>
 #include <system_error>
 
 #include "cgroup/place.hpp"
@@ -13,22 +14,42 @@
 namespace berth::cgroup {
 namespace {
 
+constexpr std::string_view kUnlimited = "9223372036854771712";  // in bytes, as v1 shows PAGE_COUNTER_MAX
+
 void add_limit_hint(Error& error, const FileWrite& write) {
   if (error.is(ENOENT) && (write.file.starts_with("memory.memsw.") || write.file == "memory.swap.max")) {
     error.add_hint("swap is not counted on this host: boot with swapaccount=1, or take the limit out");
   } else if (error.is(ENOENT)) {
     error.add_hint("this kernel has no such limit; take it out");
-  } else if (error.is(EOPNOTSUPP) && write.file == "memory.kmem.limit_in_bytes") {
-    error.add_hint("Linux 5.16 and later have no limit for kernel memory alone; use memory/limit");
   } else if (error.is(EBUSY) && write.controller == "memory") {
     error.add_hint("the container uses more than that already, and the kernel could not take it back");
   } else if (error.is(EINVAL) && write.file.starts_with("cpu.rt_")) {
     error.add_hint("the parent cgroup has no such real-time budget to give: raise its cpu.rt_runtime_us first");
+  } else if (error.is(EINVAL) && write.file.starts_with("cpu.cfs_")) {
+    error.add_hint(
+        "a period has 1000 to 1000000 microseconds, a quota at least 1000 and no more than the parent's share");
+  } else if (error.is(EINVAL) && write.file == "memory.memsw.limit_in_bytes") {
+    error.add_hint("it holds memory and swap together, so it cannot be less than memory/limit, which must be set too");
+  } else if (error.is(EINVAL) && write.file == "memory.use_hierarchy") {
+    error.add_hint("Linux 5.11 and later always count the children's memory");
   } else if (error.is(ENODEV) && (write.controller == "blkio" || write.controller == "io")) {
     error.add_hint("the host has no block device of this number");
   } else if (write.controller == "cpuset" && (error.is(EACCES) || error.is(EINVAL) || error.is(ERANGE))) {
     error.add_hint("these are not all online and in the parent's cpuset");
   }
+}
+
+// Linux 5.16 refuses this limit, and later versions take it and do nothing.
+Status confirm_kernel_memory(const std::string& directory, const FileWrite& write, Status written) {
+  if (written && TRY(sys::read_file(AT_FDCWD, directory + "/" + write.file, 4096)).size() < kUnlimited.size()) {
+    return {};
+  }
+  if (!written && !written.error().is(EOPNOTSUPP)) {
+    return written;
+  }
+  Error error(ErrorKind::kConfig, "this kernel has no limit for kernel memory alone");
+  error.add_hint("memory/limit counts kernel memory too");
+  return std::unexpected(std::move(error));
 }
 
 Status write_one(const std::string& directory, const FileWrite& write) {
@@ -40,6 +61,9 @@ Status write_one(const std::string& directory, const FileWrite& write) {
     if (!written && written.error().is(ENOENT) && write.may_be_missing) {
       return {};
     }
+  }
+  if (write.file == "memory.kmem.limit_in_bytes" && write.value != "-1") {
+    written = confirm_kernel_memory(directory, write, std::move(written));
   }
   if (!written) {
     add_limit_hint(written.error(), write);

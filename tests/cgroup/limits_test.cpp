@@ -286,11 +286,17 @@ TEST_CASE("a limit without a controller is named, with the cure that the kernel'
         std::string::npos);
   Resources rdma;
   rdma.rdma = {{"mlx5_0", 1, {}}};
-  CHECK(message(rdma, kHybrid).find("built without the controller rdma") != std::string::npos);
+  CHECK(message(rdma, kHybrid).find("built without rdma") != std::string::npos);
   Resources unified;
   unified.unified = {{"memory.high", "1"}};
   const Controllers v1_only{.legacy = {"memory"}, .has_unified = false, .unified = {}};
-  CHECK(message(unified, v1_only).starts_with("/linux/resources/unified/memory.high cannot be enforced"));
+  CHECK(message(unified, v1_only)
+            .starts_with("/linux/resources/unified/memory.high cannot be enforced: controller memory "
+                         "is missing, there is no cgroup2"));
+  unified.unified = {{"cpu.max.burst", "1"}};
+  CHECK(message(unified, kHybrid) ==
+        "/linux/resources/unified/cpu.max.burst cannot be enforced: controller cpu is missing, cgroup2 at its root has "
+        "hugetlb (the v1 hierarchy 3 holds cpu: use the limits that are not below unified)");
 }
 
 TEST_CASE("lifting a limit needs no controller") {

@@ -21,7 +21,7 @@ Result<std::vector<FileWrite>> memory(const plan::Resources& resources) {
   if (memory.use_hierarchy) {
     writes.push_back(write("useHierarchy", "memory.use_hierarchy", *memory.use_hierarchy ? "1" : "0"));
   }
-  // Only a cgroup without processes may change it. Linux 5.16 and later answer EOPNOTSUPP.
+  // Only a cgroup without processes may change it.
   if (memory.kernel) {
     writes.push_back(write("kernel", "memory.kmem.limit_in_bytes", fmt::to_string(*memory.kernel)));
   }
