@@ -39,7 +39,8 @@ struct Creation {
   spec::Record record;
   cgroup::Cgroup cgroup;
   launch::LaunchedProcess process;
-  sys::UniqueFd terminal;  ///< the master, where nobody else asked for it
+  sys::UniqueFd terminal;                ///< the master, until commit() hands it over
+  std::optional<terminal::Relay> relay;  ///< of `run` in the foreground
 };
 
 Result<Bundle> load_bundle(const CreateRequest& request) {
@@ -178,15 +179,28 @@ Result<Creation> build(const StateStore& store, const CreateRequest& request, co
   record.committed = true;
   undo.dismiss();
   sys::UniqueFd terminal = process.take_terminal();
-  return Creation{std::move(directory), std::move(record), std::move(cgroup), std::move(process), std::move(terminal)};
+  return Creation{std::move(directory), std::move(record),   std::move(cgroup),
+                  std::move(process),   std::move(terminal), std::nullopt};
+}
+
+// Hands the terminal to the console socket, or puts the caller's own in front of it. The size of the caller's window
+// has to be there before the program, which may look at once.
+Status connect_terminal(Creation& creation, const CreateRequest& request, bool size_is_set) {
+  if (!creation.terminal.valid()) {
+    return {};
+  }
+  sys::UniqueFd terminal = std::move(creation.terminal);
+  if (!request.console_socket.empty()) {
+    return terminal::send_master(request.console_socket, terminal.get());
+  }
+  creation.relay.emplace(TRY(terminal::Relay::start(std::move(terminal), size_is_set)));
+  return {};
 }
 
 // Makes the container real: its state and the caller's pid file are written, then the process may live.
-Status commit(Creation& creation, const CreateRequest& request, bool waits_for_start) {
+Status commit(Creation& creation, const CreateRequest& request, const Bundle& bundle, bool waits_for_start) {
   const auto committed = [&]() -> Status {
-    if (creation.terminal.valid() && !request.console_socket.empty()) {
-      TRY(terminal::send_master(request.console_socket, std::exchange(creation.terminal, {}).get()));
-    }
+    TRY(connect_terminal(creation, request, bundle.plan.process.console_size.has_value()));
     TRY(creation.directory.save(creation.record));
     TRY(write_pid_file(request.pid_file, creation.record.pid));
     return creation.process.commit(waits_for_start);
@@ -220,21 +234,12 @@ Result<Bundle> prepare(const CreateRequest& request, bool detached) {
   return bundle;
 }
 
-// The foreground of `run`; the caller's terminal has its own settings again when this returns.
-Result<sys::ExitStatus> attend(Creation& creation, const SignalFd& signals, bool size_is_set) {
-  std::optional<terminal::Relay> relay;
-  if (creation.terminal.valid()) {
-    relay.emplace(TRY(terminal::Relay::start(std::move(creation.terminal), size_is_set)));
-  }
-  return wait_in_foreground(creation.process.child(), signals, relay);
-}
-
 }  // namespace
 
 Status create(const StateStore& store, const CreateRequest& request) {
   const Bundle bundle = TRY(prepare(request, true));
   Creation creation = TRY(build(store, request, bundle, true));
-  TRY(commit(creation, request, true));
+  TRY(commit(creation, request, bundle, true));
   static_cast<void>(creation.process.child().release());
   return {};
 }
@@ -243,13 +248,14 @@ Result<int> run(const StateStore& store, const RunRequest& request) {
   const Bundle bundle = TRY(prepare(request.create, request.detach));
   Creation creation = TRY(build(store, request.create, bundle, false));
   const SignalFd signals = TRY(SignalFd::for_forwarding());
-  TRY(commit(creation, request.create, false));
+  TRY(commit(creation, request.create, bundle, false));
   run_late_hooks(creation.record, "poststart");
   if (request.detach) {
     static_cast<void>(creation.process.child().release());
     return 0;
   }
-  const auto ended = attend(creation, signals, bundle.plan.process.console_size.has_value());
+  const auto ended = wait_in_foreground(creation.process.child(), signals, creation.relay);
+  creation.relay.reset();  // the caller's terminal has its own settings again
   if (!ended) {
     creation.process.child().kill_and_reap();
   }
