@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 
 namespace berth::log {
 namespace {
@@ -85,13 +86,15 @@ std::string json_escape(std::string_view text) {
 }
 
 std::string rfc3339(std::int64_t unix_nanoseconds) {
-  constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
-  const time_t seconds = unix_nanoseconds / kNanosecondsPerSecond;
-  struct tm parts {};
-  ::gmtime_r(&seconds, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                     unix_nanoseconds % kNanosecondsPerSecond);
+  // Not gmtime(3): it reads the time zone's file first, at every start, for a time that has no zone.
+  using namespace std::chrono;
+  const sys_time<nanoseconds> time{nanoseconds(unix_nanoseconds)};
+  const auto day = floor<days>(time);
+  const year_month_day date(day);
+  const hh_mm_ss<nanoseconds> clock(time - day);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                     clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
 }
 
 std::string format_record(Format format, Level level, std::string_view message, std::int64_t unix_nanoseconds) {

@@ -165,7 +165,8 @@ Result<Creation> build(const StateStore& store, const CreateRequest& request, co
     }
   });
   record = TRY(make_record(request, bundle, placement));
-  TRY(directory.save(record));
+  log::debug("{}: cgroup {}, {} hierarchies", request.id, placement.path, placement.directories.size());
+  TRY(directory.save_intent(record));
 
   cgroup::Cgroup cgroup = TRY(cgroup::Cgroup::create(placement));
   TRY(cgroup.apply(bundle.plan.resources));
@@ -237,6 +238,9 @@ Result<Bundle> prepare(const CreateRequest& request, bool detached) {
 }  // namespace
 
 Status create(const StateStore& store, const CreateRequest& request) {
+  // The process that waits for `start` can be looked at by whoever is let into its pid namespace meanwhile, and its
+  // /proc/PID/exe must not be the host's binary then (CVE-2019-5736).
+  TRY(launch::ensure_sealed_self(request.argv));
   const Bundle bundle = TRY(prepare(request, true));
   Creation creation = TRY(build(store, request, bundle, true));
   TRY(commit(creation, request, bundle, true));

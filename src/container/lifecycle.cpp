@@ -50,6 +50,18 @@ Status refuse_start(ContainerStatus status) {
   }
 }
 
+// The record cannot be read: what was meant to be made, before it was, still says where the cgroup is, and the cgroup
+// holds every process.
+Status destroy_by_intent(const ContainerDirectory& directory, Error damage) {
+  const auto intent = directory.load_intent();
+  if (!intent || !*intent || (*intent)->cgroup.directories.empty()) {
+    damage.add_hint("nothing else tells what belongs to this container: end its processes, then remove its directory");
+    return std::unexpected(std::move(damage));
+  }
+  log::warning("delete \"{}\": {}", directory.id(), damage.message());
+  return destroy(directory, *intent);
+}
+
 }  // namespace
 
 Status start(const StateStore& store, const std::string& id) {
@@ -92,12 +104,10 @@ Status remove(const StateStore& store, const std::string& id, bool force) {
   }
   auto record = directory->load();
   if (!record) {
-    // Nothing can be found by a record that cannot be read. The operator decides with --force to give up on it.
     if (!force) {
       return std::unexpected(std::move(record).error());
     }
-    log::warning("delete \"{}\": {}", id, record.error().message());
-    return destroy(*directory, std::nullopt);
+    return destroy_by_intent(*directory, std::move(record).error());
   }
   if (!force) {
     const Observation observation = TRY(observe(*directory, *record));

@@ -15,7 +15,8 @@ namespace berth::container {
 namespace {
 
 constexpr const char* kRecordFile = "record.json";
-constexpr const char* kNewRecordFile = "record.json.new";
+constexpr const char* kIntentFile = "intent";
+constexpr const char* kNewFile = "new";
 constexpr std::size_t kMaxRecord = 16 * 1024 * 1024;
 constexpr std::size_t kMaxId = 1024;
 constexpr std::chrono::milliseconds kLockTimeout{10'000};
@@ -81,22 +82,39 @@ Status check_id(const std::string& id) {
   return {};
 }
 
-Result<std::optional<spec::Record>> ContainerDirectory::load() const {
-  auto text = sys::read_file(directory_.get(), kRecordFile, kMaxRecord);
+Result<std::optional<spec::Record>> ContainerDirectory::read(const char* file) const {
+  auto text = sys::read_file(directory_.get(), file, kMaxRecord);
   if (!text) {
     if (text.error().is(ENOENT)) {
       return std::optional<spec::Record>();
     }
     return std::unexpected(std::move(text).error());
   }
-  return std::optional<spec::Record>(TRY_CONTEXT(spec::parse_record(*text), "state of container \"{}\"", id_));
+  return std::optional<spec::Record>(TRY_CONTEXT(spec::parse_record(*text), "{} of container \"{}\"", file, id_));
+}
+
+Status ContainerDirectory::write(const char* file, const spec::Record& record) const {
+  const sys::UniqueFd written =
+      TRY(sys::open_at(directory_.get(), kNewFile, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+  TRY(sys::write_all(written.get(), spec::record_json(record), kNewFile));
+  return sys::rename_at(directory_.get(), kNewFile, file);
+}
+
+Result<std::optional<spec::Record>> ContainerDirectory::load() const {
+  auto record = read(kRecordFile);
+  return record && !*record ? load_intent() : record;
+}
+
+Result<std::optional<spec::Record>> ContainerDirectory::load_intent() const {
+  return read(kIntentFile);
+}
+
+Status ContainerDirectory::save_intent(const spec::Record& intent) const {
+  return write(kIntentFile, intent);
 }
 
 Status ContainerDirectory::save(const spec::Record& record) const {
-  const sys::UniqueFd file =
-      TRY(sys::open_at(directory_.get(), kNewRecordFile, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
-  TRY(sys::write_all(file.get(), spec::record_json(record), kNewRecordFile));
-  return sys::rename_at(directory_.get(), kNewRecordFile, kRecordFile);
+  return write(kRecordFile, record);
 }
 
 Status ContainerDirectory::remove() const {

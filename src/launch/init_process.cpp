@@ -1,5 +1,6 @@
 #include "launch/init_process.hpp"
 
+#include <berth/base/log.hpp>
 #include <berth/hooks/run_hooks.hpp>
 #include <berth/net/loopback.hpp>
 #include <berth/procattr/attributes.hpp>
@@ -87,6 +88,7 @@ InitProcess::InitProcess(InitContext& context, channel::Channel channel)
 
 void InitProcess::run() {
   for (const Step& step : kSteps) {
+    log::debug("step {}", step.name);
     if (auto done = (this->*step.perform)(); !done) {
       Error error = std::move(done).error();
       // An exec failure names the program already, and engines compare the beginning of the text.
@@ -285,7 +287,10 @@ Status InitProcess::find_program() {
 }
 
 Status InitProcess::close_descriptors() {
+  TRY(reset_signals());
   proc_.reset();
+  // From here on the log's descriptor is closed, and its number could be anything else.
+  log::configure({.fd = -1, .level = log::Level::kError});
   // The supervisor took this long; what follows outlives it, unless it dies before it says Committed.
   TRY(sys::process_control(PR_SET_PDEATHSIG, 0, 0, "PR_SET_PDEATHSIG"));
   std::vector<int> kept = {channel_.fd()};
@@ -304,6 +309,28 @@ Status InitProcess::close_descriptors() {
   TRY(sys::close_fds(next, ~0U));
   for (unsigned fd = 3; fd < 3 + context_.options.preserve_fds; ++fd) {
     TRY_CONTEXT(sys::set_close_on_exec(static_cast<int>(fd), false), "--preserve-fds");
+  }
+  return {};
+}
+
+Status InitProcess::reset_signals() const {
+  // Blocked and ignored signals survive execve(2), and the caller's (a script's, a nohup's) are not the container's.
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  const std::string status = TRY(proc_->read("self/status"));
+  constexpr std::string_view kField = "SigIgn:\t";
+  const std::size_t begin = status.find(kField);
+  std::uint64_t ignored = 0;
+  if (begin == std::string::npos ||
+      std::from_chars(status.data() + begin + kField.size(), status.data() + status.size(), ignored, 16).ec !=
+          std::errc()) {
+    return fail(ErrorKind::kSystem, "/proc/self/status says nothing of ignored signals");
+  }
+  for (int signal = 1; ignored != 0; ++signal, ignored >>= 1U) {
+    if ((ignored & 1U) != 0) {
+      ::signal(signal, SIG_DFL);
+    }
   }
   return {};
 }
@@ -394,13 +421,14 @@ Status InitProcess::execute() {
   const bool direct = !context_.trampoline.valid();
   const ExecVectors vectors = direct ? ExecVectors(plan_.process.args, environment)
                                      : trampoline_vectors(channel_.fd(), program_, plan_.process.args, environment);
-  TRY(channel_.send(channel::MessageType::kExecuting, fmt::format("{}\n{}", program_, doubt)));
+  auto announced = channel_.send(channel::MessageType::kExecuting, fmt::format("{}\n{}", program_, doubt));
+  // EPIPE: a `start` that was killed after it said Start. The container was started all the same.
+  if (!announced && !announced.error().is(EPIPE)) {
+    return announced;
+  }
   if (!direct) {
     TRY(sys::set_close_on_exec(channel_.fd(), false));
   }
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
   // Nothing between here and exec but what the filter and the last capabilities need.
   TRY(confine());
   if (direct) {

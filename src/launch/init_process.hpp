@@ -71,6 +71,7 @@ class InitProcess {
   Status run_start_hooks();
   Status execute();
 
+  Status reset_signals() const;
   Status confine() const;
   Status await_start_connection();
   Result<bool> serve_start_connection();

@@ -23,14 +23,20 @@ class ContainerDirectory {
 
   [[nodiscard]] const std::string& id() const { return id_; }
   [[nodiscard]] int fd() const { return directory_.get(); }
-  /// The record, or nothing where none was written yet.
+  /// The record; where there is none yet, the intent; or nothing where not even that was written.
   [[nodiscard]] Result<std::optional<spec::Record>> load() const;
-  /// Replaces the record by rename(2): a reader sees the old one or the new one.
+  /// The intent alone: what of the container to look for when its record cannot be read.
+  [[nodiscard]] Result<std::optional<spec::Record>> load_intent() const;
+  /// Writes what is about to be made, before any of it is. It stays when the record is written.
+  [[nodiscard]] Status save_intent(const spec::Record& intent) const;
+  /// Writes the record of a complete container. Both are put in place by rename(2): nobody reads half of one.
   [[nodiscard]] Status save(const spec::Record& record) const;
   /// Removes the directory with all that is in it, which is the last trace of the container.
   [[nodiscard]] Status remove() const;
 
  private:
+  [[nodiscard]] Result<std::optional<spec::Record>> read(const char* file) const;
+  [[nodiscard]] Status write(const char* file, const spec::Record& record) const;
   sys::UniqueFd parent_;
   sys::UniqueFd directory_;
   std::string id_;

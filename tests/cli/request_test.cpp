@@ -1,0 +1,105 @@
+#include "cli/request.hpp"
+
+#include <signal.h>
+
+#include <catch2/catch.hpp>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+using namespace berth;
+using namespace berth::cli;
+
+namespace {
+
+Result<Request> parse(std::initializer_list<const char*> arguments) {
+  std::vector<std::string> texts = {"berth"};
+  texts.insert(texts.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (std::string& text : texts) {
+    argv.push_back(text.data());
+  }
+  argv.push_back(nullptr);
+  return parse_arguments(static_cast<int>(texts.size()), argv.data());
+}
+
+}  // namespace
+
+TEST_CASE("runc's command lines are understood") {
+  const auto create = parse({"--root", "/r", "--log", "/l", "--log-format", "json", "create", "--bundle", "/b",
+                             "--pid-file", "/p", "--no-new-keyring", "--preserve-fds", "2", "web"});
+  REQUIRE(create.has_value());
+  CHECK(create->command == Command::kCreate);
+  CHECK(create->root == "/r");
+  CHECK(create->log_file == "/l");
+  CHECK(create->log_format == log::Format::kJson);
+  CHECK(create->id() == "web");
+  CHECK(create->run.create.bundle == "/b");
+  CHECK(create->run.create.pid_file == "/p");
+  CHECK(create->run.create.no_new_keyring);
+  CHECK_FALSE(create->run.create.no_pivot);
+  CHECK(create->run.create.preserve_fds == 2);
+
+  const auto run = parse({"--debug", "run", "-d", "--keep", "-b=/b", "web"});
+  REQUIRE(run.has_value());
+  CHECK(run->run.detach);
+  CHECK(run->run.keep);
+  CHECK(run->log_level == log::Level::kDebug);
+
+  const auto kill = parse({"kill", "--all", "web", "9"});
+  REQUIRE(kill.has_value());
+  CHECK(kill->all);
+  CHECK(kill->signal == "9");
+  CHECK(parse({"kill", "web"})->signal == "SIGTERM");
+
+  const auto ps = parse({"ps", "web", "-o", "pid,cmd"});
+  REQUIRE(ps.has_value());
+  CHECK(ps->id() == "web");
+  CHECK(ps->ps_arguments == std::vector<std::string>{"-o", "pid,cmd"});
+}
+
+TEST_CASE("a cgroup manager can be chosen in both ways") {
+  CHECK(parse({"state", "x"})->run.create.cgroup_manager == cgroup::Manager::kCgroupfs);
+  CHECK(parse({"--systemd-cgroup", "state", "x"})->run.create.cgroup_manager == cgroup::Manager::kSystemd);
+  CHECK(parse({"--cgroup-manager", "disabled", "state", "x"})->run.create.cgroup_manager == cgroup::Manager::kDisabled);
+}
+
+TEST_CASE("mistakes on the command line are usage errors of one line") {
+  for (const auto& arguments :
+       std::initializer_list<std::initializer_list<const char*>>{{},
+                                                                 {"nonsense"},
+                                                                 {"run"},
+                                                                 {"run", "--nonsense", "web"},
+                                                                 {"--log-format", "xml", "list"},
+                                                                 {"create", "--preserve-fds", "-1", "web"},
+                                                                 {"--root", "relative", "list"},
+                                                                 {"--root", "/", "list"},
+                                                                 {"--root", "//", "list"},
+                                                                 {"state", "a", "b"}}) {
+    const auto request = parse(arguments);
+    REQUIRE_FALSE(request.has_value());
+    CHECK(request.error().kind() == ErrorKind::kUsage);
+    CHECK(request.error().message().find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("help and version are answers") {
+  CHECK(parse({"--version"})->answer.find("berth version ") == 0);
+  CHECK(parse({"--version"})->answer.find("\nspec: 1.3.0\n") != std::string::npos);
+  CHECK(parse({"--help"})->answer.find("create") != std::string::npos);
+  CHECK(parse({"create", "--help"})->answer.find("--bundle") != std::string::npos);
+}
+
+TEST_CASE("signals have names and numbers") {
+  CHECK(parse_signal("KILL").value() == SIGKILL);
+  CHECK(parse_signal("SIGTERM").value() == SIGTERM);
+  CHECK(parse_signal("sigusr1").value() == SIGUSR1);
+  CHECK(parse_signal("9").value() == SIGKILL);
+  CHECK(parse_signal("0").value() == 0);
+  CHECK(parse_signal("RTMIN").value() == SIGRTMIN);
+  CHECK(parse_signal("SIGRTMIN+3").value() == SIGRTMIN + 3);
+  CHECK(parse_signal("RTMAX-1").value() == SIGRTMAX - 1);
+  for (const char* bad : {"", "NOPE", "65", "-1", "9x", "RTMIN-1", "RTMIN+", "RTMIN+99", "SIG", "4294967305"}) {
+    CHECK_FALSE(parse_signal(bad).has_value());
+  }
+}

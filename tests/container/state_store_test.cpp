@@ -1,0 +1,83 @@
+#include <berth/container/state_store.hpp>
+
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+using namespace berth;
+using namespace berth::container;
+
+namespace {
+
+class Root {
+ public:
+  Root() : path_(std::filesystem::temp_directory_path() / ("berth-store-" + std::to_string(::getpid()))) {
+    std::filesystem::remove_all(path_);
+  }
+  ~Root() { std::filesystem::remove_all(path_); }
+  Root(const Root&) = delete;
+  Root& operator=(const Root&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace
+
+TEST_CASE("ids are no paths") {
+  for (const std::string good : {"a", "A-1_2+3.4", "..a", "-x", std::string(1024, 'x').c_str()}) {
+    CHECK(check_id(good).has_value());
+  }
+  for (const std::string& bad :
+       {std::string(), std::string("."), std::string(".."), std::string("a/b"), std::string("a b"),
+        std::string("a\0b", 3), std::string("\xc3\xa9"), std::string(1025, 'x'), std::string("a\n")}) {
+    CHECK_FALSE(check_id(bad).has_value());
+  }
+}
+
+TEST_CASE("a container exists once, from its directory on") {
+  const Root root;
+  const StateStore store(root.path() / "deeper" / "state");
+  CHECK(store.ids().value().empty());
+  CHECK(store.open("web").error().kind() == ErrorKind::kNotFound);
+  {
+    const auto directory = store.create("web");
+    REQUIRE(directory.has_value());
+    CHECK_FALSE(directory->load().value().has_value());
+    const auto again = store.create("web");
+    REQUIRE_FALSE(again.has_value());
+    CHECK(again.error().kind() == ErrorKind::kExists);
+    CHECK(again.error().message().find("container with given ID already exists") == 0);
+    CHECK(store.ids().value() == std::vector<std::string>{"web"});
+    REQUIRE(directory->remove().has_value());
+  }
+  CHECK(store.ids().value().empty());
+  CHECK(store.lock("web").error().message() == "container \"web\" does not exist");
+}
+
+TEST_CASE("a record is replaced whole, and a torn one is an error") {
+  const Root root;
+  const StateStore store(root.path());
+  const auto directory = store.create("web");
+  REQUIRE(directory.has_value());
+  spec::Record record;
+  record.id = "web";
+  record.bundle = "/b";
+  record.rootfs = "/b/rootfs";
+  record.boot_id = "boot";
+  record.created = "2026-11-20T00:00:00Z";
+  record.cgroup.manager = "cgroupfs";
+  REQUIRE(directory->save_intent(record).has_value());
+  CHECK_FALSE(directory->load().value()->committed);
+  record.committed = true;
+  REQUIRE(directory->save(record).has_value());
+  CHECK(directory->load().value()->committed);
+  std::filesystem::resize_file(root.path() / "web" / "record.json", 10);
+  CHECK_FALSE(directory->load().has_value());
+  CHECK(directory->load_intent().value()->bundle == "/b");
+  CHECK(directory->remove().has_value());
+}

@@ -1,0 +1,21 @@
+#include <berth/ns/id_map.hpp>
+
+#include <catch2/catch.hpp>
+#include <vector>
+
+using berth::ns::id_map_text;
+using berth::ns::maps_only;
+using berth::plan::IdMapping;
+
+TEST_CASE("a map is one line a range") {
+  const std::vector<IdMapping> mappings = {{0, 100000, 65536}, {65536, 4294967294, 1}};
+  CHECK(id_map_text(mappings) == "0 100000 65536\n65536 4294967294 1\n");
+}
+
+TEST_CASE("only a single id of one's own needs no privilege") {
+  CHECK(maps_only(std::vector<IdMapping>{{0, 1000, 1}}, 1000));
+  CHECK_FALSE(maps_only(std::vector<IdMapping>{{0, 1000, 2}}, 1000));
+  CHECK_FALSE(maps_only(std::vector<IdMapping>{{0, 1001, 1}}, 1000));
+  CHECK_FALSE(maps_only(std::vector<IdMapping>{{0, 1000, 1}, {1, 2000, 1}}, 1000));
+  CHECK_FALSE(maps_only(std::vector<IdMapping>{}, 1000));
+}
