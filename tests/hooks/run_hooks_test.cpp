@@ -52,6 +52,13 @@ std::string message(const Status& status) {
   return status ? "ok" : status.error().message();
 }
 
+// Whether the process still runs; one that nobody has reaped yet does not.
+bool is_running(int pid) {
+  std::ifstream status(fmt::format("/proc/{}/stat", pid));
+  std::string text;
+  return std::getline(status, text) && text.find(") Z ") == std::string::npos;
+}
+
 }  // namespace
 
 TEST_CASE("a hook reads the state, of whatever length, and has exactly its environment") {
@@ -130,9 +137,7 @@ TEST_CASE("a hook that passes its timeout is killed with its children") {
   // It is init's to reap now; wait for that a little.
   bool gone = false;
   for (int attempt = 0; attempt < 100 && !gone; ++attempt) {
-    std::ifstream status(fmt::format("/proc/{}/stat", sleeper));
-    std::string text;
-    gone = !std::getline(status, text) || text.find(") Z ") != std::string::npos;
+    gone = !is_running(sleeper);
     ::usleep(10'000);
   }
   CHECK(gone);
@@ -144,12 +149,21 @@ TEST_CASE("what a hook leaves in the background neither holds the runtime up nor
   CHECK(message(run({shell("sleep 30 & echo $! > " + folder.file("pid"))})) == "ok");
   CHECK(std::chrono::steady_clock::now() - start < 5s);
   const int sleeper = std::stoi(folder.read("pid"));
-  CHECK(::kill(sleeper, 0) == 0);
+  ::usleep(50'000);
+  CHECK(is_running(sleeper));
   CHECK(::kill(sleeper, SIGKILL) == 0);
   // One that writes all the time does not either.
   CHECK(message(run({shell("yes & echo $! > " + folder.file("pid") + "; sleep 0.1; exit 4")}))
             .find("hook createRuntime[0] /bin/sh: exit status 4: ") == 0);
   ::kill(std::stoi(folder.read("pid")), SIGKILL);
+}
+
+TEST_CASE("the last words of a hook are told even if it has ended when they are looked for") {
+  // The hook stops the runtime until it is gone itself.
+  const std::string outcome = test::in_child([] {
+    return message(run({shell("kill -STOP $PPID; echo last words; (sleep 0.3; kill -CONT $PPID) & exit 3")}));
+  });
+  CHECK(outcome == "hook createRuntime[0] /bin/sh: exit status 3: last words");
 }
 
 TEST_CASE("a hook that reads nothing and writes much is no trouble") {

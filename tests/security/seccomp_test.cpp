@@ -308,6 +308,25 @@ TEST_CASE("x86 reaches socket calls by their own number and through socketcall")
   CHECK(verdict(program, AUDIT_ARCH_X86_64, kX32 + 41) == SCMP_ACT_ALLOW);
 }
 
+TEST_CASE("a rule for a multiplexer goes before those for its parts, as in libseccomp") {
+  if (!on_x86_64()) {
+    return;
+  }
+  const plan::SeccompRule parts = rule({"socket", "semop"});
+  const plan::SeccompRule whole = rule({"socketcall", "ipc"}, SeccompAction::kTrap);
+  for (const plan::Seccomp& seccomp : {denying({parts, whole}), denying({whole, parts})}) {
+    const auto program = compiled(seccomp);
+    const auto reference = by_libseccomp(seccomp);
+    for (const std::uint32_t number : {102U, 117U}) {
+      for (const std::uint64_t part : {1U, 2U}) {
+        CAPTURE(number, part);
+        CHECK(verdict(program, AUDIT_ARCH_I386, number, {part}) == SCMP_ACT_TRAP);
+        CHECK(verdict(reference, AUDIT_ARCH_I386, number, {part}) == SCMP_ACT_TRAP);
+      }
+    }
+  }
+}
+
 TEST_CASE("the native architecture is in the filter whether or not it is named") {
   if (!on_x86_64()) {
     return;
