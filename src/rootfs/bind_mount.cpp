@@ -66,19 +66,21 @@ Status open_bind_source(const plan::Mount& mount, MountSource& source) {
   return {};
 }
 
-Status mount_bind(const path::RootDir& root, const plan::Mount& mount, const MountSource& source) {
+Status mount_bind(const path::RootDir& root, const plan::Mount& mount, const MountSource& source,
+                  KeptDescriptors& kept) {
   if (!source.link.empty()) {
     return copy_link(root, mount, source.link);
   }
   const int tree = source.trees.front().get();
   TRY(apply_attributes(tree, mount));
-  const MountTarget target = TRY(open_mount_target(root, mount, tree));
+  MountTarget target = TRY(open_mount_target(root, mount, tree));
   auto attached = sys::move_mount(tree, target.fd.get(), mount.destination);
   if (!attached && attached.error().is(EINVAL) && TRY(is_directory(tree)) != TRY(is_directory(target.fd.get()))) {
     Error error = std::move(attached).error();
     error.add_hint("a directory can be mounted on a directory only, a file on a file");
     return std::unexpected(std::move(error));
   }
+  kept.take(std::move(target.fd));
   return attached;
 }
 

@@ -12,6 +12,7 @@ namespace berth::rootfs {
 Status open_bind_source(const plan::Mount& mount, MountSource& source);
 
 /// Gives the copy its flags and propagation and attaches it, or makes the link.
-Status mount_bind(const path::RootDir& root, const plan::Mount& mount, const MountSource& source);
+Status mount_bind(const path::RootDir& root, const plan::Mount& mount, const MountSource& source,
+                  KeptDescriptors& kept);
 
 }  // namespace berth::rootfs

@@ -34,15 +34,17 @@ mount_attr attributes_of(const plan::Mount& mount, const Options& options) {
   return attributes;
 }
 
-Result<sys::UniqueFd> make_tmpfs(const std::string& label, std::uint64_t attributes) {
-  const sys::UniqueFd context = TRY(sys::fs_open("tmpfs"));
+Result<sys::UniqueFd> make_tmpfs(const std::string& label, std::uint64_t attributes, KeptDescriptors& kept) {
+  sys::UniqueFd context = TRY(sys::fs_open("tmpfs"));
   TRY(sys::fs_set_string(context.get(), "source", "tmpfs"));
   TRY(sys::fs_set_string(context.get(), "mode", "0755"));
   if (!label.empty()) {
     TRY(sys::fs_set_string(context.get(), "context", label));
   }
   TRY(sys::fs_create(context.get(), "tmpfs"));
-  return sys::fs_mount(context.get(), attributes, "tmpfs");
+  auto made = sys::fs_mount(context.get(), attributes, "tmpfs");
+  kept.take(std::move(context));
+  return made;
 }
 
 // Hosts mount cpu and cpuacct together in a directory "cpu,cpuacct"; programs look for each by its own name.
@@ -63,8 +65,8 @@ Status link_joint_controllers(int directory, const std::string& name) {
 }
 
 Status mount_hierarchies(const MountTarget& target, const plan::Mount& mount, const MountSource& source,
-                         const Options& options, const std::string& label) {
-  const sys::UniqueFd top = TRY(make_tmpfs(label, kDefaultAttributes));
+                         const Options& options, const std::string& label, KeptDescriptors& kept) {
+  sys::UniqueFd top = TRY(make_tmpfs(label, kDefaultAttributes, kept));
   TRY(sys::move_mount(top.get(), target.fd.get(), mount.destination));
   for (std::size_t index = 0; index < source.trees.size(); ++index) {
     const std::string& name = options.cgroup_view->hierarchies[index].name;
@@ -72,12 +74,14 @@ Status mount_hierarchies(const MountTarget& target, const plan::Mount& mount, co
     TRY(sys::move_mount_into(source.trees[index].get(), top.get(), name, mount.destination + "/" + name));
     TRY(link_joint_controllers(top.get(), name));
   }
-  return sys::mount_set_attributes(top.get(), attributes_of(mount, options), true, mount.destination);
+  TRY(sys::mount_set_attributes(top.get(), attributes_of(mount, options), true, mount.destination));
+  kept.take(std::move(top));
+  return {};
 }
 
 // Without a cgroup of its own (--cgroup-manager disabled) the container sees the one that it was started in, but only
 // where a cgroup namespace keeps the rest of the host's out of sight; read-only, for it is not the container's.
-Result<sys::UniqueFd> make_foreign_view(const Options& options, const std::string& label) {
+Result<sys::UniqueFd> make_foreign_view(const Options& options, const std::string& label, KeptDescriptors& kept) {
   constexpr std::uint64_t kAttributes = kDefaultAttributes | MOUNT_ATTR_RDONLY;
   if (options.cgroup_namespace) {
     auto context = TRY(sys::fs_open("cgroup2"));
@@ -85,7 +89,7 @@ Result<sys::UniqueFd> make_foreign_view(const Options& options, const std::strin
       return sys::fs_mount(context.get(), kAttributes, "cgroup2");
     }
   }
-  return make_tmpfs(label, kAttributes);
+  return make_tmpfs(label, kAttributes, kept);
 }
 
 }  // namespace
@@ -101,14 +105,16 @@ Status open_cgroup_sources(const cgroup::View* view, MountSource& source) {
 }
 
 Status mount_cgroup(const path::RootDir& root, const plan::Mount& mount, const MountSource& source,
-                    const Options& options, const std::string& label) {
-  const MountTarget target = TRY(open_mount_target(root, mount, -1));
+                    const Options& options, const std::string& label, KeptDescriptors& kept) {
+  MountTarget target = TRY(open_mount_target(root, mount, -1));
   if (options.cgroup_view == nullptr) {
-    const sys::UniqueFd view = TRY(make_foreign_view(options, label));
+    const sys::UniqueFd view = TRY(make_foreign_view(options, label, kept));
     return sys::move_mount(view.get(), target.fd.get(), mount.destination);
   }
   if (!options.cgroup_view->unified) {
-    return mount_hierarchies(target, mount, source, options, label);
+    TRY(mount_hierarchies(target, mount, source, options, label, kept));
+    kept.take(std::move(target.fd));
+    return {};
   }
   const int tree = source.trees.front().get();
   TRY(sys::mount_set_attributes(tree, attributes_of(mount, options), false, mount.destination));

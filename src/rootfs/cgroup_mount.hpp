@@ -17,6 +17,6 @@ Status open_cgroup_sources(const cgroup::View* view, MountSource& source);
 /// Attaches them: cgroup2 alone on the destination, or a tmpfs with one directory a hierarchy. `label` is
 /// linux.mountLabel.
 Status mount_cgroup(const path::RootDir& root, const plan::Mount& mount, const MountSource& source,
-                    const Options& options, const std::string& label);
+                    const Options& options, const std::string& label, KeptDescriptors& kept);
 
 }  // namespace berth::rootfs

@@ -64,15 +64,18 @@ std::string missing_namespace(const std::string& type) {
   return "the container's user namespace may not mount this type";
 }
 
-Result<sys::UniqueFd> make_filesystem(const plan::Mount& mount, const MountTarget& target, const std::string& label) {
-  const sys::UniqueFd context = TRY(sys::fs_open(mount.type));
+Result<sys::UniqueFd> make_filesystem(const plan::Mount& mount, const MountTarget& target, const std::string& label,
+                                      KeptDescriptors& kept) {
+  sys::UniqueFd context = TRY(sys::fs_open(mount.type));
   TRY(configure(context.get(), mount, target, label));
   TRY(sys::fs_create(context.get(), mount.type));
   std::uint64_t attributes = mount.attributes.set | mount.recursive_attributes.set;
   if (readonly_is_deferred(mount)) {
     attributes &= ~std::uint64_t{MOUNT_ATTR_RDONLY};
   }
-  return sys::fs_mount(context.get(), attributes, mount.type);
+  auto made = sys::fs_mount(context.get(), attributes, mount.type);
+  kept.take(std::move(context));
+  return made;
 }
 
 Status set_propagation(int detached, const plan::Mount& mount) {
@@ -92,9 +95,9 @@ bool readonly_is_deferred(const plan::Mount& mount) {
 }
 
 Status mount_filesystem(const path::RootDir& root, const plan::Mount& mount, const std::string& label,
-                        std::vector<DeferredReadonly>& deferred) {
-  const MountTarget target = TRY(open_mount_target(root, mount, -1));
-  auto made = make_filesystem(mount, target, label);
+                        std::vector<DeferredReadonly>& deferred, KeptDescriptors& kept) {
+  MountTarget target = TRY(open_mount_target(root, mount, -1));
+  auto made = make_filesystem(mount, target, label, kept);
   if (!made) {
     Error error = std::move(made).error();
     if (error.is(EPERM) || error.is(EBUSY)) {
@@ -113,7 +116,10 @@ Status mount_filesystem(const path::RootDir& root, const plan::Mount& mount, con
   }
   if (readonly_is_deferred(mount)) {
     deferred.push_back({std::move(*made), mount.destination});
+  } else {
+    kept.take(std::move(*made));
   }
+  kept.take(std::move(target.fd));
   return {};
 }
 

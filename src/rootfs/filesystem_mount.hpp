@@ -15,7 +15,7 @@ namespace berth::rootfs {
 /// left writable if it is to be read-only, and remembered in `deferred`: other mounts and devices still need to
 /// make their places in it.
 Status mount_filesystem(const path::RootDir& root, const plan::Mount& mount, const std::string& label,
-                        std::vector<DeferredReadonly>& deferred);
+                        std::vector<DeferredReadonly>& deferred, KeptDescriptors& kept);
 
 /// Whether read-only must wait until the root is complete.
 [[nodiscard]] bool readonly_is_deferred(const plan::Mount& mount);

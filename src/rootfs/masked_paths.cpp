@@ -17,13 +17,20 @@ namespace {
 
 class Masks {
  public:
-  Masks(const path::RootDir& root, const std::string& label) : root_(root), label_(label) {}
+  Masks(const path::RootDir& root, const std::string& label, KeptDescriptors& kept)
+      : root_(root), label_(label), kept_(kept) {}
+  Masks(const Masks&) = delete;
+  Masks& operator=(const Masks&) = delete;
+  ~Masks() {
+    kept_.take(std::move(null_));
+    kept_.take(std::move(empty_));
+  }
 
   Status mask(const std::string& path) {
     // One call less for a directory than asking what it is; for a file as many.
     auto directory = root_.open(path, O_PATH | O_DIRECTORY);
     if (directory) {
-      return mask_directory(directory->get(), path);
+      return mask_directory(std::move(*directory), path);
     }
     if (directory.error().is(ENOENT)) {
       return {};
@@ -36,16 +43,15 @@ class Masks {
     if (!file && (file.error().is(ENOENT) || file.error().is(ENOTDIR))) {
       return {};
     }
-    return mask_file(TRY(std::move(file)).get(), path);
+    return mask_file(TRY(std::move(file)), path);
   }
 
  private:
-  Status mask_file(int target, const std::string& path) {
+  Status mask_file(sys::UniqueFd target, const std::string& path) {
     if (!null_.valid()) {
       null_ = TRY(open_null());
     }
-    const sys::UniqueFd tree = TRY(sys::open_tree(null_.get(), "", OPEN_TREE_CLONE, "/dev/null"));
-    return sys::move_mount(tree.get(), target, path);
+    return attach(TRY(sys::open_tree(null_.get(), "", OPEN_TREE_CLONE, "/dev/null")), std::move(target), path);
   }
 
   // CVE-2025-31133: an image can have anything at /dev/null, a link into procfs for one, and the mask would show that.
@@ -60,17 +66,25 @@ class Masks {
     return null;
   }
 
-  Status mask_directory(int target, const std::string& path) {
+  Status mask_directory(sys::UniqueFd target, const std::string& path) {
     if (!empty_.valid()) {
       empty_ = TRY(make_empty());
-      return sys::move_mount(empty_.get(), target, path);
+      TRY(sys::move_mount(empty_.get(), target.get(), path));
+      kept_.take(std::move(target));
+      return {};
     }
-    const sys::UniqueFd tree = TRY(sys::open_tree(empty_.get(), "", OPEN_TREE_CLONE, "empty directory"));
-    return sys::move_mount(tree.get(), target, path);
+    return attach(TRY(sys::open_tree(empty_.get(), "", OPEN_TREE_CLONE, "empty directory")), std::move(target), path);
+  }
+
+  Status attach(sys::UniqueFd tree, sys::UniqueFd target, const std::string& path) {
+    TRY(sys::move_mount(tree.get(), target.get(), path));
+    kept_.take(std::move(tree));
+    kept_.take(std::move(target));
+    return {};
   }
 
   Result<sys::UniqueFd> make_empty() {
-    const sys::UniqueFd context = TRY(sys::fs_open("tmpfs"));
+    sys::UniqueFd context = TRY(sys::fs_open("tmpfs"));
     TRY(sys::fs_set_string(context.get(), "source", "tmpfs"));
     // The file system itself too: a container that may mount could make a writable mount of it.
     TRY(sys::fs_set_flag(context.get(), "ro"));
@@ -78,19 +92,23 @@ class Masks {
       TRY(sys::fs_set_string(context.get(), "context", label_));
     }
     TRY(sys::fs_create(context.get(), "tmpfs"));
-    return sys::fs_mount(context.get(), MOUNT_ATTR_RDONLY, "tmpfs");
+    auto made = sys::fs_mount(context.get(), MOUNT_ATTR_RDONLY, "tmpfs");
+    kept_.take(std::move(context));
+    return made;
   }
 
   const path::RootDir& root_;
   const std::string& label_;
+  KeptDescriptors& kept_;
   sys::UniqueFd null_;
   sys::UniqueFd empty_;
 };
 
 }  // namespace
 
-Status mask_paths(const path::RootDir& root, const std::vector<std::string>& paths, const std::string& label) {
-  Masks masks(root, label);
+Status mask_paths(const path::RootDir& root, const std::vector<std::string>& paths, const std::string& label,
+                  KeptDescriptors& kept) {
+  Masks masks(root, label, kept);
   std::set<std::string> done;
   for (const std::string& path : paths) {
     if (done.insert(path::clean(path)).second) {

@@ -11,24 +11,27 @@
 namespace berth::rootfs {
 namespace {
 
-Status make_readonly(const path::RootDir& root, const std::string& path) {
+Status make_readonly(const path::RootDir& root, const std::string& path, KeptDescriptors& kept) {
   auto target = root.open(path, O_PATH);
   if (!target) {
     return target.error().is(ENOENT) || target.error().is(ENOTDIR) ? Status()
                                                                    : std::unexpected(std::move(target).error());
   }
-  const sys::UniqueFd tree = TRY(sys::open_tree(target->get(), "", OPEN_TREE_CLONE | AT_RECURSIVE, path));
+  sys::UniqueFd tree = TRY(sys::open_tree(target->get(), "", OPEN_TREE_CLONE | AT_RECURSIVE, path));
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_RDONLY;
   TRY(sys::mount_set_attributes(tree.get(), attributes, true, path));
-  return sys::move_mount(tree.get(), target->get(), path);
+  TRY(sys::move_mount(tree.get(), target->get(), path));
+  kept.take(std::move(tree));
+  kept.take(std::move(*target));
+  return {};
 }
 
 }  // namespace
 
-Status make_paths_readonly(const path::RootDir& root, const std::vector<std::string>& paths) {
+Status make_paths_readonly(const path::RootDir& root, const std::vector<std::string>& paths, KeptDescriptors& kept) {
   for (const std::string& path : paths) {
-    TRY_CONTEXT(make_readonly(root, path), "make {} read-only", path);
+    TRY_CONTEXT(make_readonly(root, path, kept), "make {} read-only", path);
   }
   return {};
 }

@@ -104,11 +104,11 @@ Status RootfsBuilder::mount_one(const plan::Mount& mount, MountSource& source) {
   }
   switch (mount.kind) {
     case plan::MountKind::kBind:
-      return mount_bind(root_, mount, source);
+      return mount_bind(root_, mount, source, kept_);
     case plan::MountKind::kCgroup:
-      return mount_cgroup(root_, mount, source, options_, plan_.mount_label);
+      return mount_cgroup(root_, mount, source, options_, plan_.mount_label, kept_);
     case plan::MountKind::kFilesystem:
-      return mount_filesystem(root_, mount, plan_.mount_label, deferred_readonly_);
+      return mount_filesystem(root_, mount, plan_.mount_label, deferred_readonly_, kept_);
   }
   return {};
 }
@@ -164,8 +164,8 @@ Status RootfsBuilder::pivot() {
 
 Status RootfsBuilder::seal() {
   // In this order: a mask inside a read-only path must lie on top of it.
-  TRY(make_paths_readonly(root_, plan_.readonly_paths));
-  TRY(mask_paths(root_, plan_.masked_paths, plan_.mount_label));
+  TRY(make_paths_readonly(root_, plan_.readonly_paths, kept_));
+  TRY(mask_paths(root_, plan_.masked_paths, plan_.mount_label, kept_));
   for (const DeferredReadonly& deferred : deferred_readonly_) {
     TRY(sys::mount_set_attributes(deferred.mount.get(), readonly_attribute(), false, deferred.name));
   }

@@ -6,6 +6,7 @@
 #include <berth/path/proc_dir.hpp>
 #include <berth/path/root_dir.hpp>
 #include <berth/plan/container_plan.hpp>
+#include <berth/rootfs/kept_descriptors.hpp>
 #include <berth/sys/unique_fd.hpp>
 
 #include <string>
@@ -62,7 +63,6 @@ class RootfsBuilder {
   Status open_source(const plan::Mount& mount, MountSource& source) const;
   Status mount_one(const plan::Mount& mount, MountSource& source);
 
-  // Descriptors of what is in the container anyway stay open: the process closes all at once before its program starts.
   const plan::Rootfs& plan_;
   Options options_;
   sys::UniqueFd rootfs_directory_;             ///< what the root's mount is attached to; until mount_all()
@@ -70,6 +70,7 @@ class RootfsBuilder {
   std::vector<MountSource> sources_;           ///< one for each mount of the plan
   std::vector<sys::UniqueFd> device_sources_;  ///< with a new user namespace: a detached copy of each device's node
   std::vector<DeferredReadonly> deferred_readonly_;
+  KeptDescriptors kept_;
   std::vector<sys::UniqueFd> host_kernel_mounts_;  ///< with no_pivot: procfs and sysfs of the host, to be detached
 };
 
