@@ -2,6 +2,7 @@
 #include <berth/sys/socket.hpp>
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 
 namespace berth::channel {
@@ -99,10 +100,13 @@ void Channel::send_failure(const Error& error) {
 }
 
 Result<std::optional<Message>> Channel::receive() {
-  sys::ReceivedMessage received = TRY(sys::receive_message(socket_.get(), kMaxMessage, "channel"));
-  if (received.data.empty()) {
+  auto result = sys::receive_message(socket_.get(), kMaxMessage, "channel");
+  // ECONNRESET: the other end died with something unread, which is an end like any other.
+  const bool reset = !result && result.error().is(ECONNRESET);
+  if (reset || (result && result->data.empty())) {
     return std::optional<Message>();
   }
+  sys::ReceivedMessage received = TRY(std::move(result));
   Message message;
   message.type = static_cast<MessageType>(received.data.front());
   message.payload = received.data.substr(1);
