@@ -66,15 +66,12 @@ void check_list(Problems& problems, const std::string& list, unsigned maximum, s
 }
 
 void lower_cpu(Problems& problems, const spec::CpuResources& entry, CpuLimits& plan) {
+  plan = entry;
   plan.shares = unless_zero(entry.shares);
   plan.quota = unless_zero(entry.quota);
-  plan.burst = entry.burst;
   plan.period = unless_zero(entry.period);
   plan.realtime_runtime = unless_zero(entry.realtime_runtime);
   plan.realtime_period = unless_zero(entry.realtime_period);
-  plan.idle = entry.idle;
-  plan.cpus = entry.cpus;
-  plan.mems = entry.mems;
   if (plan.quota && *plan.quota < 0) {
     plan.quota = -1;  // to the kernel, every negative quota is no limit
   } else if (plan.quota && *plan.quota < kMinQuota) {
@@ -144,9 +141,7 @@ DeviceRule lower_device_rule(Problems& problems, const spec::DeviceRule& entry, 
 
 void lower_network(const spec::NetworkResources& entry, Resources& plan) {
   plan.network_class_id = unless_zero(entry.class_id);  // 0 is the class of every new cgroup
-  for (const spec::InterfacePriority& priority : entry.priorities) {
-    plan.network_priorities.push_back({priority.name, priority.priority});
-  }
+  plan.network_priorities = entry.priorities;
 }
 
 void lower_unified(Lowering& lowering) {

@@ -2,6 +2,7 @@
 // found valid, read by the features; nothing in it is text that still has to be understood.
 #pragma once
 
+#include <berth/spec/config.hpp>
 #include <berth/spec/hook.hpp>
 
 #include <linux/types.h>
@@ -250,17 +251,7 @@ struct MemoryLimits {
   bool check_before_update = false;
 };
 
-struct CpuLimits {
-  std::optional<std::uint64_t> shares;
-  std::optional<std::int64_t> quota;   ///< microseconds a period; -1: no limit
-  std::optional<std::uint64_t> burst;  ///< microseconds
-  std::optional<std::uint64_t> period;
-  std::optional<std::int64_t> realtime_runtime;
-  std::optional<std::uint64_t> realtime_period;
-  std::optional<std::int64_t> idle;
-  std::string cpus;
-  std::string mems;
-};
+using CpuLimits = spec::CpuResources;
 
 struct BlockDeviceWeight {
   std::uint32_t major = 0;
@@ -285,10 +276,7 @@ struct BlockIoLimits {
   std::vector<BlockDeviceRate> write_iops;
 };
 
-struct HugepageLimit {
-  std::string page_size;  ///< as the kernel writes it: 2MB
-  std::uint64_t limit = 0;
-};
+using HugepageLimit = spec::HugepageLimit;
 
 struct RdmaLimit {
   std::string device;
@@ -296,10 +284,7 @@ struct RdmaLimit {
   std::optional<std::uint32_t> objects;
 };
 
-struct NetworkPriority {
-  std::string name;
-  std::uint32_t priority = 0;
-};
+using NetworkPriority = spec::InterfacePriority;
 
 /// linux.resources. A value of 0 where the engines mean "not set" (shares, blkio weight, as Docker writes them) was
 /// dropped already.

@@ -199,9 +199,9 @@ struct MemoryResources {
 
 struct CpuResources {
   std::optional<std::uint64_t> shares;
-  std::optional<std::int64_t> quota;
-  std::optional<std::uint64_t> burst;
-  std::optional<std::uint64_t> period;
+  std::optional<std::int64_t> quota;    ///< microseconds a period; -1: no limit
+  std::optional<std::uint64_t> burst;   ///< microseconds
+  std::optional<std::uint64_t> period;  ///< microseconds
   std::optional<std::int64_t> realtime_runtime;
   std::optional<std::uint64_t> realtime_period;
   std::optional<std::int64_t> idle;
@@ -237,7 +237,7 @@ struct PidsResources {
 };
 
 struct HugepageLimit {
-  std::string page_size;
+  std::string page_size;  ///< as the kernel writes it: 2MB
   std::uint64_t limit = 0;
 };
 

@@ -59,15 +59,4 @@ Result<std::vector<FileWrite>> cpu(const plan::Resources& resources) {
   return writes;
 }
 
-Result<std::vector<FileWrite>> cpuset(const plan::Resources& resources) {
-  std::vector<FileWrite> writes;
-  if (!resources.cpu.cpus.empty()) {
-    writes.push_back(write("cpus", "cpuset", "cpuset.cpus", resources.cpu.cpus));
-  }
-  if (!resources.cpu.mems.empty()) {
-    writes.push_back(write("mems", "cpuset", "cpuset.mems", resources.cpu.mems));
-  }
-  return writes;
-}
-
 }  // namespace berth::cgroup::unified
