@@ -127,6 +127,9 @@ Status RootfsBuilder::mount_all(const path::ProcDir& proc) {
     const plan::Mount& mount = plan_.mounts[index];
     TRY_CONTEXT(mount_one(mount, sources_[index]), "{}: mount {} on {}", mount.pointer,
                 mount.type.empty() ? mount.source : mount.type, mount.destination);
+    for (sys::UniqueFd& tree : sources_[index].trees) {
+      kept_.take(std::move(tree));
+    }
   }
   return {};
 }
@@ -136,7 +139,11 @@ Status RootfsBuilder::make_devices() {
     return {};
   }
   const sys::FileModeMask exact_modes(0);
-  return fill_dev(root_, plan_.devices, device_sources_);
+  TRY(fill_dev(root_, plan_.devices, device_sources_));
+  for (sys::UniqueFd& source : device_sources_) {
+    kept_.take(std::move(source));
+  }
+  return {};
 }
 
 Status RootfsBuilder::bind_console(int slave) {
@@ -166,10 +173,14 @@ Status RootfsBuilder::seal() {
   // In this order: a mask inside a read-only path must lie on top of it.
   TRY(make_paths_readonly(root_, plan_.readonly_paths, kept_));
   TRY(mask_paths(root_, plan_.masked_paths, plan_.mount_label, kept_));
-  for (const DeferredReadonly& deferred : deferred_readonly_) {
+  for (DeferredReadonly& deferred : deferred_readonly_) {
     TRY(sys::mount_set_attributes(deferred.mount.get(), readonly_attribute(), false, deferred.name));
+    kept_.take(std::move(deferred.mount));
   }
-  return plan_.readonly ? sys::root_set_attributes(readonly_attribute(), false) : Status();
+  if (plan_.readonly) {
+    TRY(sys::root_set_attributes(readonly_attribute(), false));
+  }
+  return kept_.close_all();
 }
 
 }  // namespace berth::rootfs

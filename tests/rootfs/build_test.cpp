@@ -1,6 +1,8 @@
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <sstream>
+#include <vector>
 
 #include "rootfs/in_namespaces.hpp"
 
@@ -102,6 +104,30 @@ TEST_CASE("the root of an engine's configuration is built and the host's is gone
   CHECK(in_namespaces([&] {
           EXPECT_TEXT(build_text(fixture.plan), "");
           return check_engine_root(fixture.tree);
+        }) == "");
+}
+
+TEST_CASE("no descriptor of a place below a mask or a read-only mount is left") {
+  Fixture fixture;
+  fixture.plan.mounts[5].attributes.set |= MOUNT_ATTR_RDONLY;
+  CHECK(in_namespaces([&] {
+          const auto open_descriptors = [] {
+            std::vector<int> open;
+            for (int fd = 0; fd < 512; ++fd) {
+              if (::fcntl(fd, F_GETFD) >= 0) {
+                open.push_back(fd);
+              }
+            }
+            return open;
+          };
+          const std::vector<int> before = open_descriptors();
+          berth::rootfs::RootfsBuilder builder(fixture.plan, user_namespace_options());
+          EXPECT_OK(build(builder));
+          std::vector<int> expected = before;
+          expected.push_back(builder.root().fd());
+          std::ranges::sort(expected);
+          EXPECT(open_descriptors() == expected);
+          return std::string();
         }) == "");
 }
 

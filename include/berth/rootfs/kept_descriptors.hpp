@@ -1,24 +1,20 @@
 #pragma once
 
+#include <berth/base/error.hpp>
 #include <berth/sys/unique_fd.hpp>
 
-#include <cstddef>
-#include <utility>
 #include <vector>
 
 namespace berth::rootfs {
 
-/// Descriptors that have done their work, of what is in the container anyway. The process closes all that it has with
-/// one call before its program starts, so each one that is kept until then is a system call less. Bounded, because a
-/// process may have only so many: what is beyond the bound is closed at once.
+/// Descriptors that have done their work, to be closed with few calls: numbers that follow each other need one
+/// close_range(2). Bounded, because a process may have only so many: what is beyond the bound is closed at once.
 class KeptDescriptors {
  public:
-  void take(sys::UniqueFd fd) {
-    constexpr std::size_t kMost = 256;
-    if (kept_.size() < kMost) {
-      kept_.push_back(std::move(fd));
-    }
-  }
+  void take(sys::UniqueFd fd);
+  /// Closes them all. To be done before a path of the container's is followed: /proc/self/fd would lead to places that
+  /// masks cover (as in CVE-2024-21626).
+  Status close_all();
 
  private:
   std::vector<sys::UniqueFd> kept_;

@@ -55,7 +55,8 @@ class RootfsBuilder {
   /// The rootfs becomes "/" and the old root is gone: pivot_root(2), MS_MOVE with no_pivot, or chroot(2) where the
   /// container has no mount namespace of its own. The working directory is "/" after it.
   Status pivot();
-  /// Read-only and masked paths, mounts that are read-only from now on, and a read-only root.
+  /// Read-only and masked paths, mounts that are read-only from now on, and a read-only root. Of the descriptors that
+  /// this object opened, only root() is open after it.
   Status seal();
 
  private:
