@@ -5,7 +5,6 @@
 #include <linux/openat2.h>
 
 #include <cerrno>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -81,10 +80,10 @@ class Maker {
   Result<sys::UniqueFd> run() {
     for (int links = 0; links <= kMaxLinks; ++links) {
       auto made = make_from_deepest();
-      if (made || !link_) {
+      if (made || link_.empty()) {
         return made;
       }
-      path_ = std::exchange(link_, std::nullopt).value();
+      path_ = std::exchange(link_, {});
     }
     return sys_fail(ELOOP, "make {}", name_in_errors(path_));
   }
@@ -153,7 +152,7 @@ class Maker {
   const RootDir& root_;
   std::string path_;
   Missing missing_;
-  std::optional<std::string> link_;  // the path to take instead, after make_from_deepest() met a link
+  std::string link_;  // the path to take instead, after make_from_deepest() met a link
 };
 
 }  // namespace

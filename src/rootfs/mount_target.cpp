@@ -103,8 +103,8 @@ Status check_destination(const plan::Mount& mount) {
   if (destination == "/") {
     return fail(ErrorKind::kConfig, "the root itself cannot be mounted over");
   }
-  if (destination == "/proc" && mount.kind != plan::MountKind::kBind &&
-      !(mount.kind == plan::MountKind::kFilesystem && mount.type == "proc")) {
+  const bool procfs = mount.kind == plan::MountKind::kFilesystem && mount.type == "proc";
+  if (destination == "/proc" && mount.kind != plan::MountKind::kBind && !procfs) {
     return fail(ErrorKind::kConfig, "only procfs can be mounted on /proc");
   }
   if (destination.starts_with("/proc/") && std::ranges::find(kEmulated, destination) == kEmulated.end()) {

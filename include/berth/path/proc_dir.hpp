@@ -4,6 +4,7 @@
 #include <berth/base/error.hpp>
 #include <berth/sys/unique_fd.hpp>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,8 @@ namespace berth::path {
 /// pid namespace of the process that opened it. Lookups stay beneath it, cross no mount and follow no magic link.
 class ProcDir {
  public:
+  static constexpr std::size_t kReadLimit = 65536;  ///< bytes; what files of a process hold is far less
+
   /// fsopen("proc") with subset=pid and hidepid=ptraceable: self, thread-self and numbers only. Where the kernel
   /// does not permit a new instance (a user namespace without its own pid namespace), the /proc of the mount
   /// namespace is taken if it is procfs and its inode is procfs' root; else an error.
@@ -23,7 +26,7 @@ class ProcDir {
   [[nodiscard]] int fd() const { return fd_.get(); }
   /// Opens e.g. `self/oom_score_adj`.
   [[nodiscard]] Result<sys::UniqueFd> open_file(const std::string& path, int flags) const;
-  [[nodiscard]] Result<std::string> read(const std::string& path, std::size_t limit = 64 * 1024) const;
+  [[nodiscard]] Result<std::string> read(const std::string& path, std::size_t limit = kReadLimit) const;
   /// One write(2) of the whole text.
   [[nodiscard]] Status write(const std::string& path, std::string_view data) const;
   /// The file behind `fd` (usually O_PATH, inode verified) opened anew with `flags`, through self/fd.
