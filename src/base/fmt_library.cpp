@@ -12,8 +12,8 @@ template std::locale locale_ref::get<std::locale>() const;
 template thousands_sep_result<char> thousands_sep_impl(locale_ref locale);
 template char decimal_point_impl(locale_ref locale);
 template void buffer<char>::append(const char* begin, const char* end);
-template void vformat_to(buffer<char>& out, string_view format,
-                         basic_format_args<buffer_context<char>> arguments, locale_ref locale);
+template void vformat_to(buffer<char>& out, string_view format, basic_format_args<buffer_context<char>> arguments,
+                         locale_ref locale);
 
 }  // namespace detail
 FMT_END_NAMESPACE

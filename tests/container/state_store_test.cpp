@@ -29,7 +29,8 @@ class Root {
 }  // namespace
 
 TEST_CASE("ids are no paths") {
-  for (const std::string good : {"a", "A-1_2+3.4", "..a", "-x", std::string(1024, 'x').c_str()}) {
+  for (const std::string& good :
+       {std::string("a"), std::string("A-1_2+3.4"), std::string("..a"), std::string("-x"), std::string(1024, 'x')}) {
     CHECK(check_id(good).has_value());
   }
   for (const std::string& bad :
