@@ -337,18 +337,6 @@ NOT_ALLOWED = {
         put("/process/rlimits", [{"type": "RLIMIT_CORE", "soft": 1, "hard": 1}] * 2),
         "/process/rlimits/1/type: got",
     ),
-    "ambient capability that is not inheritable": (
-        put("/process/capabilities/ambient", ["CAP_CHOWN"]),
-        "/process/capabilities/ambient/0: got",
-    ),
-    "effective capability that is not permitted": (
-        put("/process/capabilities/effective", ["CAP_CHOWN", "CAP_SYS_ADMIN"]),
-        "/process/capabilities/effective/1: got",
-    ),
-    "inheritable capability that is not bounding": (
-        put("/process/capabilities/inheritable", ["CAP_SYS_ADMIN"]),
-        "/process/capabilities/inheritable/0: got",
-    ),
     "unknown scheduler policy": (put("/process/scheduler", {"policy": "SCHED_FAST"}), "/process/scheduler/policy: got"),
     "unknown scheduler flag": (
         put("/process/scheduler", {"policy": "SCHED_OTHER", "flags": ["SCHED_FLAG_X"]}),
@@ -416,6 +404,7 @@ NOT_ALLOWED = {
     "unknown architecture": (put("/linux/seccomp/architectures/1", "x86"), "/linux/seccomp/architectures/1: got"),
     "unknown seccomp flag": (put("/linux/seccomp/flags", ["LOG"]), "/linux/seccomp/flags/0: got"),
     "listener path": (put("/linux/seccomp/listenerPath", "/run/s.sock"), "/linux/seccomp/listenerPath: got"),
+    "listener metadata": (put("/linux/seccomp/listenerMetadata", "m"), "/linux/seccomp/listenerMetadata: got"),
     "hook path is relative": (put("/hooks/createRuntime", [{"path": "hook"}]), "/hooks/createRuntime/0/path: got"),
     "hook path is empty": (put("/hooks/startContainer", [{"path": ""}]), "/hooks/startContainer/0/path: got"),
     "intelRdt": (put("/linux/intelRdt", {"closID": "a"}), "/linux/intelRdt: got"),

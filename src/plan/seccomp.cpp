@@ -121,6 +121,11 @@ void lower_seccomp(Lowering& lowering) {
     problems.add("/linux/seccomp/listenerPath", quoted(entry.listener_path),
                  "nothing: this version does not support notifications");
   }
+  // "This field MUST NOT be set if listenerPath is not set" (config-linux.md), so it goes with that.
+  if (!entry.listener_metadata.empty()) {
+    problems.add("/linux/seccomp/listenerMetadata", quoted(entry.listener_metadata),
+                 "nothing: this version does not support notifications");
+  }
   plan.rules.reserve(entry.syscalls.size());
   for (std::size_t index = 0; index < entry.syscalls.size(); ++index) {
     plan.rules.push_back(lower_rule(problems, entry.syscalls[index], index));

@@ -85,6 +85,7 @@ TEST_CASE("Filters that cannot be are refused") {
         std::pair{seccomp("\"flags\": [\"SECCOMP_FILTER_FLAG_NEW_LISTENER\"]"), "flags/0: got"},
         std::pair{seccomp("\"flags\": [\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\"]"), "flags/0: got"},
         std::pair{seccomp("\"listenerPath\": \"/l\""), "listenerPath: got \"/l\""},
+        std::pair{seccomp("\"listenerMetadata\": \"m\""), "listenerMetadata: got \"m\""},
         std::pair{rule("\"action\": \"SCMP_ACT_NOTIFY\""), "syscalls/0/action: got \"SCMP_ACT_NOTIFY\""},
         std::pair{rule("\"action\": \"ALLOW\""), "syscalls/0/action: got \"ALLOW\""},
         std::pair{rule("\"action\": \"SCMP_ACT_ALLOW\", \"errnoRet\": 1"), "syscalls/0/errnoRet: got 1"},
