@@ -34,7 +34,12 @@ Status join_session_keyring(const std::string& container_id, const std::string& 
   }
   constexpr const char* kKeyCreate = "thread-self/attr/keycreate";
   const path::ProcDir proc = TRY(path::ProcDir::open());
-  TRY_CONTEXT(proc.write(kKeyCreate, label), "label the session keyring \"{}\"", label);
+  if (Status labelled = proc.write(kKeyCreate, label); !labelled) {
+    labelled.error()
+        .add_context(fmt::format("label the session keyring with process.selinuxLabel \"{}\"", label))
+        .add_hint("SELinux must be enabled and its policy know the label");
+    return labelled;
+  }
   TRY(join(container_id));
   // Keys that the process makes later are labelled as the policy says. An empty write takes the label back.
   return proc.write(kKeyCreate, std::string_view("", 1));
