@@ -133,6 +133,108 @@ def test_limit_without_a_controller_is_refused(run, view):
     assert "pids" in error
 
 
+def test_cpu_idle(limits, view):
+    change = resources(cpu={"idle": 1, "shares": 512})  # who is idle has no share
+    assert limits("cpu", change, "cpu.idle") == ["1"]
+    assert limits("cpu", resources(cpu={"idle": 0, "shares": 512}), "cpu.idle", "cpu.shares" if not view.unified else
+                  "cpu.weight")[0] == "0"
+
+
+def test_realtime_budget(limits, view):
+    if view.unified:
+        pytest.skip("cgroup2 has no budget for real-time processes")
+    change = resources(cpu={"realtimeRuntime": 2000, "realtimePeriod": 900000})
+    assert limits("cpu", change, "cpu.rt_runtime_us", "cpu.rt_period_us") == ["2000", "900000"]
+
+
+def test_memory_limits_that_only_v1_has(limits, view):
+    if view.unified:
+        pytest.skip("see test_limits_that_cgroup2_does_not_have")
+    change = resources(memory={"kernelTCP": 1 << 20, "disableOOMKiller": True, "useHierarchy": True})
+    tcp, oom, hierarchy = limits("memory", change, "memory.kmem.tcp.limit_in_bytes", "memory.oom_control",
+                                 "memory.use_hierarchy")
+    assert (tcp, hierarchy) == (str(1 << 20), "1")
+    assert "oom_kill_disable 1" in oom.splitlines()
+
+
+def test_limit_for_kernel_memory_is_kept_or_refused(run, view):
+    """Linux 5.16 gave the limit up: newer kernels take the value and do nothing."""
+    if "memory" not in view.controllers:
+        pytest.skip("no memory controller in the v2 view: a v1 hierarchy of this host holds it")
+    result = run("exit", 0, change=resources(memory={"kernel": 64 << 20}))
+    if not result.ok:
+        assert "kernel memory" in result.error and "memory/limit" in result.error
+
+
+@pytest.mark.parametrize("kind, values", [
+    ("memory", {"kernel": 1 << 26}), ("memory", {"kernelTCP": 1 << 20}), ("memory", {"swappiness": 10}),
+    ("memory", {"disableOOMKiller": True}), ("memory", {"useHierarchy": False}), ("cpu", {"realtimeRuntime": 1000}),
+    ("cpu", {"realtimePeriod": 1000000}), ("blockIO", {"leafWeight": 100})])
+def test_limits_that_cgroup2_does_not_have(run, view, kind, values):
+    if not view.unified:
+        pytest.skip("v1 has them")
+    assert f"/linux/resources/{kind}/{next(iter(values))}" in run("exit", 0, change=resources(**{kind: values})).error
+
+
+def test_block_io_weight(limits, view):
+    files = by_version(view, "blkio.bfq.weight", "io.bfq.weight")
+    value = limits(by_version(view, "blkio", "io"), resources(blockIO={"weight": 300}), files)
+    assert value[0].split()[-1] == "300"
+
+
+def disk():
+    """Major and minor number of a block device of this host that can be throttled."""
+    for name in sorted(os.listdir("/sys/block")):
+        with open(f"/sys/block/{name}/size") as size, open(f"/sys/block/{name}/dev") as number:
+            if int(size.read()) > 0:
+                return tuple(map(int, number.read().split(":")))
+    pytest.skip("this host has no block device")
+
+
+@pytest.mark.parametrize("name, file, key", [
+    ("throttleReadBpsDevice", "read_bps", "rbps"), ("throttleWriteBpsDevice", "write_bps", "wbps"),
+    ("throttleReadIOPSDevice", "read_iops", "riops"), ("throttleWriteIOPSDevice", "write_iops", "wiops")])
+def test_block_io_throttle(limits, view, name, file, key):
+    major, minor = disk()
+    change = resources(blockIO={name: [{"major": major, "minor": minor, "rate": 123456}]})
+    value = limits(by_version(view, "blkio", "io"), change,
+                   by_version(view, f"blkio.throttle.{file}_device", "io.max"))[0]
+    assert value.startswith(f"{major}:{minor} ")
+    assert by_version(view, "123456", f"{key}=123456") in value.split()
+
+
+def test_block_io_of_a_device_that_is_not_there(run, view):
+    if by_version(view, "blkio", "io") not in view.controllers:
+        pytest.skip("no io controller in the v2 view: a v1 hierarchy of this host holds it")
+    error = run("exit", 0, change=resources(blockIO={"throttleReadBpsDevice": [
+        {"major": 4000, "minor": 9, "rate": 1}]})).error
+    assert "/linux/resources/blockIO/throttleReadBpsDevice" in error and "no block device" in error
+
+
+def test_huge_pages(limits, view):
+    """Both what is used and what is reserved (the latter since Linux 5.7)."""
+    files = [f"hugetlb.2MB.{kind}{by_version(view, 'limit_in_bytes', 'max')}" for kind in ("", "rsvd.")]
+    change = resources(hugepageLimits=[{"pageSize": "2MB", "limit": 4 << 20}])
+    assert limits("hugetlb", change, *files) == [str(4 << 20)] * 2
+
+
+@pytest.mark.parametrize("kind, values, controller, file, written", [
+    ("network", {"classID": 0x100001}, "net_cls", "net_cls.classid", str(0x100001)),
+    ("network", {"priorities": [{"name": "lo", "priority": 3}]}, "net_prio", "net_prio.ifpriomap", "lo 3"),
+    ("rdma", {"mlx5_0": {"hcaHandles": 3, "hcaObjects": 10}}, "rdma", "rdma.max",
+     "mlx5_0 hca_handle=3 hca_object=10")])
+def test_limits_of_rare_controllers(run, limits, view, kind, values, controller, file, written):
+    """Written where the host has the controller; else an error that names it."""
+    change = resources(**{kind: values})
+    if controller not in view.controllers:
+        error = run("exit", 0, change=change).error
+        assert f"/linux/resources/{kind}/" in error and f"controller {controller}" in error
+        return
+    if controller == "rdma" and not os.path.exists("/sys/class/infiniband/mlx5_0"):
+        pytest.skip("the host has no such device")
+    assert written in limits(controller, change, file)[0].splitlines()
+
+
 @pytest.mark.parametrize("values, pointer", [
     ({"cpu": {"cpus": "99999"}}, "cpu"), ({"cpu": {"quota": 1}}, "cpu"), ({"memory": {"limit": -2}}, "memory"),
     ({"pids": {"limit": "x"}}, "/linux/resources/pids/limit")])

@@ -239,6 +239,12 @@ def test_rootfs_propagation(report, value):
         assert not any(tag.startswith("shared") for tag in found)
 
 
+def test_shared_rootfs(report):
+    """What is mounted below it later is not seen by the host (nothing_left looks), but by who copies the namespace."""
+    found = report(change=lambda config: config["linux"].update(rootfsPropagation="shared")).mount("/")["propagation"]
+    assert [tag.split(":")[0] for tag in found] == ["shared"]
+
+
 def test_masked_paths(bundle, container):
     made = bundle("report", "--read", "/secret", "--list", "/hidden", "--read", "/proc/kcore", "--try", "unlink:/secret",
                   "--try", "create:/hidden/x", "--stat", "/secret", "--list", "/sys/firmware",

@@ -252,6 +252,8 @@ def test_time_offsets(report):
 
     seen = report(change=change)
     assert seen.clocks["boottime"] - time.clock_gettime(time.CLOCK_BOOTTIME) == pytest.approx(5000000, abs=10)
+    offsets = {line.split()[0]: line.split()[1:] for line in seen.file("/proc/self/timens_offsets").splitlines()}
+    assert offsets == {"boottime": ["5000000", "5"], "monotonic": ["7000000", "0"]}
     assert seen.clocks["monotonic"] - time.clock_gettime(time.CLOCK_MONOTONIC) == pytest.approx(7000000, abs=10)
 
 

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from harness.bundle import SOME_CAPABILITIES
-from harness.marks import needs_sys_resource
+from harness.marks import needs_sys_nice, needs_sys_resource
 
 
 def process(**settings):
@@ -248,6 +248,38 @@ def test_scheduler(report):
     assert report(change=process(scheduler={"policy": "SCHED_IDLE"})).scheduling["policy"] == 5
 
 
+def test_scheduler_flags(report):
+    seen = report(change=process(scheduler={"policy": "SCHED_BATCH", "flags": ["SCHED_FLAG_RESET_ON_FORK"]}))
+    assert seen.scheduling["policy"] == 3 | os.SCHED_RESET_ON_FORK
+
+
+def realtime(**scheduler):
+    def change(config):
+        config["process"]["scheduler"] = scheduler
+        # With real-time groups (v1) nobody in a cgroup may be real-time before it has a budget.
+        if os.path.exists("/sys/fs/cgroup/cpu/cpu.rt_runtime_us"):
+            config["linux"]["resources"]["cpu"] = {"realtimeRuntime": 5000}
+    return change
+
+
+@needs_sys_nice
+@pytest.mark.parametrize("policy, number", [("SCHED_FIFO", 1), ("SCHED_RR", 2)])
+def test_realtime_scheduler(report, policy, number):
+    seen = report(change=realtime(policy=policy, priority=7))
+    assert (seen.scheduling["policy"], seen.scheduling["priority"]) == (number, 7)
+
+
+@needs_sys_nice
+def test_deadline_scheduler(run):
+    """Who may be anywhere but on all CPUs of the host has no deadline: the kernel decides, and its word is told."""
+    result = run("report", change=process(scheduler={"policy": "SCHED_DEADLINE", "runtime": 1000000,
+                                                     "deadline": 10000000, "period": 20000000}))
+    if result.ok:
+        assert result.report.scheduling["policy"] == 6
+    else:
+        assert "sched_setattr" in result.error and "DEADLINE" in result.error
+
+
 def test_io_priority(report):
     seen = report(change=process(ioPriority={"class": "IOPRIO_CLASS_BE", "priority": 6}))
     assert seen.scheduling["io_priority"] == 2 << 13 | 6
@@ -257,6 +289,36 @@ def test_personality(report):
     seen = report(change=lambda config: config["linux"].update(personality={"domain": "LINUX32"}))
     assert seen.personality == 8
     assert seen.machine == "i686"
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/numa_maps"), reason="this kernel was built without NUMA")
+@pytest.mark.parametrize("policy, seen_as", [
+    ({"mode": "MPOL_BIND", "nodes": "0"}, "bind:0"),
+    ({"mode": "MPOL_PREFERRED", "nodes": "0"}, "prefer:0"),
+    ({"mode": "MPOL_INTERLEAVE", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"]}, "interleave=static:0"),
+    ({"mode": "MPOL_LOCAL"}, "local"), ({"mode": "MPOL_DEFAULT"}, "default")])
+def test_memory_policy(report, policy, seen_as):
+    seen = report("--read", "/proc/self/numa_maps", change=lambda config: config["linux"].update(memoryPolicy=policy))
+    assert {line.split()[1] for line in seen.file("/proc/self/numa_maps").splitlines()} == {seen_as}
+
+
+def active_security_modules():
+    try:
+        with open("/sys/kernel/security/lsm") as file:
+            return file.read().strip().split(",")
+    except FileNotFoundError:
+        return []
+
+
+@pytest.mark.parametrize("module, name, change", [
+    ("apparmor", "apparmorProfile", process(apparmorProfile="berth-no-such-profile")),
+    ("selinux", "selinuxLabel", process(selinuxLabel="system_u:system_r:container_t:s0")),
+    ("selinux", "context", lambda config: config["linux"].update(mountLabel="system_u:object_r:container_file_t:s0"))])
+def test_a_label_that_cannot_be_given_is_refused(run, module, name, change):
+    """A container without the confinement that was asked for must not start."""
+    if module == "selinux" and module in active_security_modules():
+        pytest.skip("SELinux is active here")
+    assert name in run("exit", 0, change=change).error
 
 
 def test_stdio_belongs_to_the_user(bundle, container):

@@ -15,3 +15,6 @@ def has_capability(number):
 
 needs_sys_resource = pytest.mark.skipif(
     not has_capability(24), reason="this machine has no CAP_SYS_RESOURCE: limits cannot be raised")
+
+needs_sys_nice = pytest.mark.skipif(
+    not has_capability(23), reason="this machine has no CAP_SYS_NICE: no process can be real-time")
