@@ -70,7 +70,7 @@ class Bundle:
         """Adds a shell and friends to the root file system."""
         os.makedirs(os.path.join(self.rootfs, "bin"), exist_ok=True)
         for name in ("busybox", "sh", *applets):
-            os.link(binary, os.path.join(self.rootfs, "bin", name))
+            shutil.copy(binary, os.path.join(self.rootfs, "bin", name))
 
 
 class BundleFactory:

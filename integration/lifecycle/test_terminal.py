@@ -1,8 +1,12 @@
 """process.terminal: a pseudo-terminal of the container's own devpts, handed over by --console-socket."""
 
+import contextlib
 import json
 import os
+import select
+import signal
 import subprocess
+import time
 
 import pytest
 
@@ -91,3 +95,65 @@ def test_foreground_run_with_a_terminal(container, bundle, runtime, view):
         seen = json.loads(done.stdout[done.stdout.index("{"):])
         assert seen["terminal"]["stdin_is_terminal"]
         assert (seen["terminal"]["rows"], seen["terminal"]["columns"]) == (44, 132)
+
+
+@contextlib.contextmanager
+def flooding(container, bundle, runtime):
+    """A foreground run whose program writes without end and reads nothing; gives its process, its caller's
+    terminal and the container."""
+    caller, terminal_of_caller = os.openpty()
+    with container(bundle("flood", change=terminal())) as box:
+        process = runtime.popen("run", "--bundle", box.bundle.path, box.id, stdin=terminal_of_caller,
+                                stdout=terminal_of_caller, stderr=terminal_of_caller)
+        os.close(terminal_of_caller)
+        try:
+            read_some(caller, 10_000)
+            yield process, caller, box
+        finally:
+            process.kill()
+            process.wait()
+            os.close(caller)
+
+
+def read_some(fd, size, seconds=5):
+    deadline = time.monotonic() + seconds
+    while size > 0:
+        assert time.monotonic() < deadline, f"{size} more bytes did not come"
+        if select.select([fd], [], [], 0.05)[0]:
+            size -= len(os.read(fd, 65536))
+
+
+def end_of(process, caller, seconds=5):
+    """The exit status of a run, whose output must be read until then."""
+    deadline = time.monotonic() + seconds
+    while process.poll() is None:
+        assert time.monotonic() < deadline, "the run did not end"
+        if select.select([caller], [], [], 0.05)[0]:
+            with contextlib.suppress(OSError):  # EIO: the run has closed its end
+                os.read(caller, 65536)
+    return process.returncode
+
+
+def test_interrupt_key_in_a_flood_of_output(container, bundle, runtime):
+    """What is typed reaches a program that writes faster than anybody reads."""
+    with flooding(container, bundle, runtime) as (process, caller, _):
+        os.write(caller, b"\x03")
+        assert end_of(process, caller) == 7
+
+
+def test_signal_in_a_flood_of_output(container, bundle, runtime):
+    with flooding(container, bundle, runtime) as (process, caller, _):
+        process.send_signal(signal.SIGINT)
+        assert end_of(process, caller) == 7
+
+
+def test_input_that_nobody_reads(container, bundle, runtime):
+    """More input than a terminal holds does not stop the output, nor the end."""
+    with flooding(container, bundle, runtime) as (process, caller, box):
+        os.set_blocking(caller, False)
+        for _ in range(50):
+            with contextlib.suppress(BlockingIOError):
+                os.write(caller, b"typed line\n" * 400)
+            read_some(caller, 10_000)
+        box.must("kill", "KILL")
+        assert end_of(process, caller) == 128 + 9

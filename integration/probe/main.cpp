@@ -236,6 +236,15 @@ int main(int count, char** arguments, char** environment) {
       asm volatile("");  // a loop without any effect may be removed
     }
   }
+  if (is("flood")) {
+    // Output without end from a program that reads nothing; the interrupt key ends it.
+    signal(SIGINT, [](int) { _exit(7); });
+    for (;;) {
+      if (write(STDOUT_FILENO, "flood\n", 6) < 0) {
+        return 1;
+      }
+    }
+  }
   if (is("trap")) {
     return trap(arguments + 2);
   }

@@ -44,20 +44,15 @@ struct Parsed {
 void add_global_options(CLI::App& app, Parsed& parsed) {
   app.add_option("--root", parsed.request.root, "directory of the containers' state")->type_name("DIR");
   app.add_option("--log", parsed.request.log_file, "append log records to this file")->type_name("FILE");
-  app.add_option("--log-format", parsed.log_format, "form of the log records")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->type_name("text|json");
+  app.add_option("--log-format", parsed.log_format, "form of the log records")->check(CLI::IsMember({"text", "json"}));
   app.add_option("--log-level", parsed.log_level, "least important level to log")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
-      ->type_name("debug|info|warning|error");
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   app.add_flag("--debug", parsed.debug, "the same as --log-level debug");
   app.add_flag("--systemd-cgroup", parsed.systemd_cgroup, "the same as --cgroup-manager systemd");
   app.add_option("--cgroup-manager", parsed.manager, "who makes the container's cgroup")
-      ->check(CLI::IsMember({"cgroupfs", "systemd", "disabled"}))
-      ->type_name("cgroupfs|systemd|disabled");
+      ->check(CLI::IsMember({"cgroupfs", "systemd", "disabled"}));
   app.add_option("--rootless", parsed.rootless, "run without privilege outside a user namespace")
-      ->check(CLI::IsMember({"true", "false", "auto"}))
-      ->type_name("true|false|auto");
+      ->check(CLI::IsMember({"true", "false", "auto"}));
   app.set_version_flag("-v,--version", version_text());
 }
 
@@ -81,8 +76,7 @@ void add_create_options(CLI::App& command, Parsed& parsed) {
 
 void add_format(CLI::App& command, Parsed& parsed) {
   command.add_option("-f,--format", parsed.request.format, "form of the output")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->type_name("table|json");
+      ->check(CLI::IsMember({"table", "json"}));
 }
 
 struct CommandEntry {

@@ -209,6 +209,10 @@ Status commit(Creation& creation, const CreateRequest& request, const Bundle& bu
   creation.cgroup.release();
   if (!committed) {
     creation.process.child().kill_and_reap();
+    if (!request.pid_file.empty()) {
+      // Engines take a pid file as a sign that the process has started. Often there is none yet.
+      static_cast<void>(sys::unlink_at(AT_FDCWD, request.pid_file));
+    }
     if (auto destroyed = destroy(creation.directory, creation.record); !destroyed) {
       log::warning("create \"{}\": {}", request.id, destroyed.error().message());
     }
@@ -250,20 +254,23 @@ Status create(const StateStore& store, const CreateRequest& request) {
 
 Result<int> run(const StateStore& store, const RunRequest& request) {
   const Bundle bundle = TRY(prepare(request.create, request.detach));
-  Creation creation = TRY(build(store, request.create, bundle, false));
   const SignalFd signals = TRY(SignalFd::for_forwarding());
+  Creation creation = TRY(build(store, request.create, bundle, false));
   TRY(commit(creation, request.create, bundle, false));
   run_late_hooks(creation.record, "poststart");
   if (request.detach) {
     static_cast<void>(creation.process.child().release());
     return 0;
   }
+  // Other commands may act on the container while its program runs, delete it even.
+  TRY(creation.directory.unlock());
   const auto ended = wait_in_foreground(creation.process.child(), signals, creation.relay);
   creation.relay.reset();  // the caller's terminal has its own settings again
   if (!ended) {
     creation.process.child().kill_and_reap();
   }
-  if (!request.keep || !ended) {
+  const bool exists = TRY(creation.directory.lock());
+  if (exists && (!request.keep || !ended)) {
     TRY(destroy(creation.directory, creation.record));
   }
   return TRY(ended).shell_status();

@@ -2,6 +2,7 @@
 
 #include <berth/base/log.hpp>
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -69,29 +70,37 @@ Result<int> SignalFd::read() const {
 
 Result<sys::ExitStatus> wait_in_foreground(sys::Child& child, const SignalFd& signals,
                                            std::optional<terminal::Relay>& relay) {
+  constexpr short kReadable = POLLIN | POLLHUP | POLLERR;
   for (;;) {
-    const std::array<int, 4> fds = {signals.get(), relay ? relay->master_fd() : -1, relay ? relay->input_fd() : -1,
-                                    child.pidfd().get()};
-    const auto ready = TRY(sys::wait_readable(fds, std::chrono::milliseconds(-1)));
-    switch (ready.value_or(fds.size())) {
-      case 0: {
-        const int signal = TRY(signals.read());
-        TRY(forward(signal, child, relay));
-        break;
+    const bool pending = relay && relay->has_pending_input();
+    std::array<pollfd, 4> polled = {{{.fd = signals.get(), .events = POLLIN, .revents = 0},
+                                     {.fd = child.pidfd().get(), .events = POLLIN, .revents = 0},
+                                     {.fd = relay ? relay->input_fd() : -1, .events = POLLIN, .revents = 0},
+                                     {.fd = relay ? relay->master_fd() : -1,
+                                      .events = static_cast<short>(pending ? POLLIN | POLLOUT : POLLIN),
+                                      .revents = 0}}};
+    const auto& [signal_events, process_events, input_events, terminal_events] = polled;
+    TRY(sys::poll_events(polled, std::chrono::milliseconds(-1)));
+    // Each of them in every turn: a program that writes without end must not keep signals and input away.
+    if (signal_events.revents != 0) {
+      const int signal = TRY(signals.read());
+      TRY(forward(signal, child, relay));
+    }
+    if (input_events.revents != 0) {
+      TRY(relay->forward_input());
+    }
+    if ((terminal_events.revents & POLLOUT) != 0) {
+      TRY(relay->flush_input());
+    }
+    if ((terminal_events.revents & kReadable) != 0) {
+      TRY(relay->forward_output());
+    }
+    if (process_events.revents != 0) {
+      const sys::ExitStatus status = TRY(child.reap());
+      if (relay) {
+        TRY(relay->drain_output());
       }
-      case 1:
-        TRY(relay->forward_output());
-        break;
-      case 2:
-        TRY(relay->forward_input());
-        break;
-      default: {
-        const sys::ExitStatus status = TRY(child.reap());
-        if (relay) {
-          TRY(relay->drain_output());
-        }
-        return status;
-      }
+      return status;
     }
   }
 }

@@ -51,26 +51,6 @@ Status make_root(const std::string& path) {
   }
 }
 
-// Takes the lock; false when the directory was removed by whoever had it before.
-Result<bool> take_lock(int fd, const std::string& id) {
-  const auto end = std::chrono::steady_clock::now() + kLockTimeout;
-  for (;;) {
-    auto locked = sys::lock_file(fd, LOCK_EX | LOCK_NB, id);
-    if (locked) {
-      break;
-    }
-    if (!locked.error().is(EWOULDBLOCK)) {
-      return std::unexpected(std::move(locked).error());
-    }
-    if (std::chrono::steady_clock::now() >= end) {
-      return fail(ErrorKind::kState, "container \"{}\" is in use by another command for {} s", id,
-                  kLockTimeout.count() / 1000);
-    }
-    sleep_for(kLockRetry);
-  }
-  return TRY(sys::stat_fd(fd, id)).st_nlink > 0;
-}
-
 }  // namespace
 
 Status check_id(const std::string& id) {
@@ -80,6 +60,29 @@ Status check_id(const std::string& id) {
                 one_line(id.substr(0, 64)), kMaxId);
   }
   return {};
+}
+
+Status ContainerDirectory::unlock() const {
+  return sys::lock_file(fd(), LOCK_UN, id_);
+}
+
+Result<bool> ContainerDirectory::lock() const {
+  const auto end = std::chrono::steady_clock::now() + kLockTimeout;
+  for (;;) {
+    auto locked = sys::lock_file(fd(), LOCK_EX | LOCK_NB, id_);
+    if (locked) {
+      break;
+    }
+    if (!locked.error().is(EWOULDBLOCK)) {
+      return std::unexpected(std::move(locked).error());
+    }
+    if (std::chrono::steady_clock::now() >= end) {
+      return fail(ErrorKind::kState, "container \"{}\" is in use by another command for {} s", id_,
+                  kLockTimeout.count() / 1000);
+    }
+    sleep_for(kLockRetry);
+  }
+  return TRY(sys::stat_fd(fd(), id_)).st_nlink > 0;
 }
 
 Result<std::optional<spec::Record>> ContainerDirectory::read(const char* file) const {
@@ -142,11 +145,12 @@ Result<ContainerDirectory> StateStore::create(const std::string& id) const {
     }
     return std::unexpected(std::move(made).error().add_context(fmt::format("state root {}", root_)));
   }
-  sys::UniqueFd directory = TRY(sys::open_at(root.get(), id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  if (!TRY(take_lock(directory.get(), id))) {
+  sys::UniqueFd opened = TRY(sys::open_at(root.get(), id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  ContainerDirectory directory(std::move(root), std::move(opened), id);
+  if (!TRY(directory.lock())) {
     return fail(ErrorKind::kState, "container \"{}\" was deleted while it was being created", id);
   }
-  return ContainerDirectory(std::move(root), std::move(directory), id);
+  return directory;
 }
 
 Result<ContainerDirectory> StateStore::open(const std::string& id) const {
@@ -164,7 +168,7 @@ Result<ContainerDirectory> StateStore::open(const std::string& id) const {
 
 Result<ContainerDirectory> StateStore::lock(const std::string& id) const {
   ContainerDirectory directory = TRY(open(id));
-  if (!TRY(take_lock(directory.fd(), id))) {
+  if (!TRY(directory.lock())) {
     return std::unexpected(not_found(id));
   }
   return directory;

@@ -73,16 +73,15 @@ std::uint64_t known_mask(const HostFacts& facts, const std::vector<std::string>&
   return mask;
 }
 
-// Every capability of `set` must be in `within`, or the kernel refuses the whole set.
-void require_subset(Lowering& lowering, const std::vector<std::string>& names, std::string_view set,
-                    std::uint64_t within, std::string_view expected) {
-  for (std::size_t index = 0; index < names.size(); ++index) {
-    const std::optional<unsigned> number = capability_number(names[index]);
-    const std::uint64_t bit = number ? std::uint64_t{1} << *number : 0;
-    if ((bit & lowering.facts.capabilities & ~within) != 0) {
-      lowering.problems.add(fmt::format("/process/capabilities/{}/{}", set, index), quoted(names[index]), expected);
+// What is not in `within` the kernel would refuse, and the whole set with it: "Any value which ... cannot be granted
+// otherwise, MUST be logged as a warning by the runtime. Runtimes SHOULD NOT fail" (config.md, capabilities).
+std::uint64_t grantable(std::uint64_t mask, std::uint64_t within, std::string_view set, std::string_view reason) {
+  for (unsigned number = 0; number < kCapabilities.size(); ++number) {
+    if (((mask & ~within) >> number & 1U) != 0) {
+      log::warning("/process/capabilities/{}: {} is left out: {}", set, quoted(kCapabilities[number]), reason);
     }
   }
+  return mask & within;
 }
 
 }  // namespace
@@ -103,15 +102,14 @@ void lower_capabilities(Lowering& lowering, const spec::Capabilities& entry) {
   const HostFacts& facts = lowering.facts;
   Capabilities plan;
   plan.bounding = known_mask(facts, entry.bounding, "bounding");
-  plan.effective = known_mask(facts, entry.effective, "effective");
-  plan.inheritable = known_mask(facts, entry.inheritable, "inheritable");
   plan.permitted = known_mask(facts, entry.permitted, "permitted");
-  plan.ambient = known_mask(facts, entry.ambient, "ambient");
   // capabilities(7), "Programmatically adjusting capability sets", and PR_CAP_AMBIENT_RAISE in prctl(2).
-  require_subset(lowering, entry.effective, "effective", plan.permitted, "a capability that is in permitted too");
-  require_subset(lowering, entry.inheritable, "inheritable", plan.bounding, "a capability that is in bounding too");
-  require_subset(lowering, entry.ambient, "ambient", plan.permitted & plan.inheritable,
-                 "a capability that is in permitted and inheritable too");
+  plan.effective =
+      grantable(known_mask(facts, entry.effective, "effective"), plan.permitted, "effective", "it is not in permitted");
+  plan.inheritable = grantable(known_mask(facts, entry.inheritable, "inheritable"), plan.bounding, "inheritable",
+                               "it is not in bounding");
+  plan.ambient = grantable(known_mask(facts, entry.ambient, "ambient"), plan.permitted & plan.inheritable, "ambient",
+                           "it is not in both permitted and inheritable");
   lowering.plan.process.capabilities = plan;
 }
 

@@ -6,8 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -148,35 +150,38 @@ pid_t own_pid() {
   return static_cast<pid_t>(::syscall(SYS_getpid));
 }
 
+Result<bool> poll_events(std::span<pollfd> polled, std::chrono::milliseconds timeout) {
+  using Clock = std::chrono::steady_clock;
+  const bool forever = timeout.count() < 0;
+  const Clock::time_point end = Clock::now() + timeout;
+  for (;;) {
+    std::int64_t wait = -1;
+    if (!forever) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+      wait = std::clamp<std::int64_t>(left.count(), 0, std::numeric_limits<int>::max());
+    }
+    const int ready = ::poll(polled.data(), polled.size(), static_cast<int>(wait));
+    if (ready >= 0) {
+      return ready > 0;
+    }
+    if (errno != EINTR) {
+      return sys_fail(errno, "poll");
+    }
+  }
+}
+
 Result<std::optional<std::size_t>> wait_readable(std::span<const int> fds, std::chrono::milliseconds timeout) {
   std::vector<pollfd> polled;
   polled.reserve(fds.size());
   for (const int fd : fds) {
     polled.push_back({.fd = fd, .events = POLLIN, .revents = 0});
   }
-  using Clock = std::chrono::steady_clock;
-  const bool forever = timeout.count() < 0;
-  const Clock::time_point end = Clock::now() + timeout;
-  for (;;) {
-    int wait = -1;
-    if (!forever) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
-      wait = static_cast<int>(std::max<std::int64_t>(left.count(), 0));
-    }
-    const int ready = ::poll(polled.data(), polled.size(), wait);
-    if (ready < 0 && errno == EINTR) {
-      continue;
-    }
-    if (ready < 0) {
-      return sys_fail(errno, "poll");
-    }
-    for (std::size_t index = 0; index < polled.size(); ++index) {
-      if (polled[index].revents != 0) {
-        return std::optional<std::size_t>(index);
-      }
-    }
+  TRY(poll_events(polled, timeout));
+  const auto first = std::ranges::find_if(polled, [](const pollfd& entry) { return entry.revents != 0; });
+  if (first == polled.end()) {
     return std::optional<std::size_t>();
   }
+  return std::optional<std::size_t>(static_cast<std::size_t>(first - polled.begin()));
 }
 
 }  // namespace berth::sys

@@ -9,16 +9,21 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <string_view>
+#include <utility>
 
 namespace berth::terminal {
 namespace {
 
 constexpr std::size_t kBufferSize = 16 * 1024;
+// More reads than the kernel's buffer of a terminal has room for.
+constexpr int kMaxDrainReads = 64;
 
 }  // namespace
 
 Result<Relay> Relay::start(sys::UniqueFd master, bool size_is_set) {
+  if (::fcntl(master.get(), F_SETFL, O_RDWR | O_NONBLOCK) < 0) {
+    return sys_fail(errno, "fcntl(terminal, O_NONBLOCK)");
+  }
   Relay relay(std::move(master));
   termios settings{};
   if (::tcgetattr(STDIN_FILENO, &settings) < 0) {
@@ -38,6 +43,7 @@ Result<Relay> Relay::start(sys::UniqueFd master, bool size_is_set) {
 Relay::Relay(Relay&& other) noexcept
     : master_(std::move(other.master_)),
       saved_(std::exchange(other.saved_, std::nullopt)),
+      pending_(std::move(other.pending_)),
       input_open_(other.input_open_) {}
 
 Relay::~Relay() {
@@ -62,10 +68,20 @@ Status Relay::forward_input() {
   }
   if (count == 0) {
     input_open_ = false;
-    constexpr std::string_view kEndOfFile = "\x04";
-    return sys::write_all(master_.get(), kEndOfFile, "terminal");
+    pending_ = "\x04";
+  } else {
+    pending_.assign(buffer.data(), static_cast<std::size_t>(count));
   }
-  return sys::write_all(master_.get(), {buffer.data(), static_cast<std::size_t>(count)}, "terminal");
+  return flush_input();
+}
+
+Status Relay::flush_input() {
+  const ssize_t count = ::write(master_.get(), pending_.data(), pending_.size());
+  if (count < 0) {
+    return errno == EAGAIN || errno == EINTR ? Status() : sys_fail(errno, "write(terminal)");
+  }
+  pending_.erase(0, static_cast<std::size_t>(count));
+  return {};
 }
 
 Status Relay::forward_output() {
@@ -80,13 +96,14 @@ Status Relay::forward_output() {
       return sys_fail(errno, "read(terminal)");
     }
     master_.reset();
+    pending_.clear();
     return {};
   }
   return sys::write_all(STDOUT_FILENO, {buffer.data(), static_cast<std::size_t>(count)}, "stdout");
 }
 
 Status Relay::drain_output() {
-  while (master_.valid()) {
+  for (int reads = 0; master_.valid() && reads < kMaxDrainReads; ++reads) {
     const int fd = master_.get();
     if (!TRY(sys::wait_readable({&fd, 1}, std::chrono::milliseconds(0)))) {
       break;

@@ -82,3 +82,21 @@ TEST_CASE("a record is replaced whole, and a torn one is an error") {
   CHECK(directory->load_intent().value()->bundle == "/b");
   CHECK(directory->remove().has_value());
 }
+
+TEST_CASE("a lock that was given up can be taken again, unless the container is gone") {
+  const Root root;
+  const StateStore store(root.path());
+  const auto directory = store.create("web");
+  REQUIRE(directory.has_value());
+  REQUIRE(directory->unlock().has_value());
+  {
+    const auto other = store.lock("web");
+    REQUIRE(other.has_value());
+    REQUIRE(other->unlock().has_value());
+    CHECK(directory->lock().value());
+    REQUIRE(directory->unlock().has_value());
+    REQUIRE(other->remove().has_value());
+  }
+  const auto successor = store.create("web");
+  CHECK_FALSE(directory->lock().value());
+}

@@ -23,6 +23,11 @@ class ContainerDirectory {
 
   [[nodiscard]] const std::string& id() const { return id_; }
   [[nodiscard]] int fd() const { return directory_.get(); }
+  /// Gives up the lock, for as long as the container lives without its command (`run` in the foreground).
+  [[nodiscard]] Status unlock() const;
+  /// Takes the lock (again); waits up to 10 s for it. False if the container was deleted meanwhile: what has its id now
+  /// is another one.
+  [[nodiscard]] Result<bool> lock() const;
   /// The record; where there is none yet, the intent; or nothing where not even that was written.
   [[nodiscard]] Result<std::optional<spec::Record>> load() const;
   /// The intent alone: what of the container to look for when its record cannot be read.

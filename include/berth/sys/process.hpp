@@ -5,6 +5,7 @@
 #include <berth/sys/unique_fd.hpp>
 
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/types.h>
@@ -99,6 +100,8 @@ Status die_with_parent();
 /// The calling process's own view: getpid(2) in its pid namespace.
 pid_t own_pid();
 
+/// poll(2); `revents` of each tells what is there. A negative timeout waits for ever; false when it passed first.
+Result<bool> poll_events(std::span<pollfd> polled, std::chrono::milliseconds timeout);
 /// poll(2) for POLLIN on several descriptors; -1 entries are skipped. Gives the index of the first one that is
 /// readable (or hung up), or nothing when `timeout` passes; a negative timeout waits for ever.
 Result<std::optional<std::size_t>> wait_readable(std::span<const int> fds, std::chrono::milliseconds timeout);

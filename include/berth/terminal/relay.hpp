@@ -24,15 +24,20 @@ class Relay {
   ~Relay();
 
   /// Descriptors for poll(2); -1 when there is nothing (more) to read there. Input that no terminal takes any more
-  /// stays where it is, for whoever reads stdin next.
-  [[nodiscard]] int input_fd() const { return input_open_ && master_.valid() ? 0 : -1; }
+  /// stays where it is, for whoever reads stdin next; so does what comes while earlier input is still pending.
+  [[nodiscard]] int input_fd() const { return input_open_ && pending_.empty() && master_.valid() ? 0 : -1; }
   [[nodiscard]] int master_fd() const { return master_.get(); }
-  /// Moves what is there from stdin to the container; at the end of stdin it sends the terminal's end-of-file
-  /// character.
+  /// Whether input waits until the container's terminal takes it (POLLOUT on the master).
+  [[nodiscard]] bool has_pending_input() const { return !pending_.empty(); }
+  /// Reads what is there on stdin for the container; at the end of stdin, the terminal's end-of-file character.
   Status forward_input();
+  /// Writes what the container's terminal takes of the pending input, without waiting for a program that does not read:
+  /// its output must go on meanwhile.
+  Status flush_input();
   /// Moves what is there from the container to stdout; closes the master at the end.
   Status forward_output();
-  /// Copies everything that the container has written already, once it has ended.
+  /// Copies what the container has written already, once it has ended; not more than a terminal can hold, because
+  /// somebody else may have it open and go on.
   Status drain_output();
   /// Gives the container's terminal the size of the caller's.
   Status resize();
@@ -42,6 +47,7 @@ class Relay {
   void restore();
   sys::UniqueFd master_;
   std::optional<termios> saved_;
+  std::string pending_;
   bool input_open_ = true;
 };
 
