@@ -137,6 +137,12 @@ def test_relative_bind_source_is_in_the_bundle(bundle, container):
         assert box.run().report.file("/work/f") == "relative"
 
 
+def test_relative_destination_is_below_the_root(report):
+    """Deprecated, but allowed since 1.2 of the specification."""
+    seen = report(change=add_mounts(mount("work"), mount("../run")))
+    assert seen.mount("/work")["fstype"] == seen.mount("/run")["fstype"] == "tmpfs"
+
+
 def test_missing_mount_points_are_made(report, shared_directory):
     seen = report("--stat", "/a/b/c", "--stat", "/d/e/file", "--stat", "/f/g", change=add_mounts(
         mount("/a/b/c"), bind(str(shared_directory / "file"), "/d/e/file"), bind(str(shared_directory), "/f/g")))

@@ -151,9 +151,10 @@ Mount lower_mount(Lowering& lowering, std::size_t index) {
   mount.type = mount.kind == MountKind::kFilesystem ? entry.type : "";
   const bool bind = mount.kind == MountKind::kBind;
   mount.source = bind && !entry.source.empty() ? join_path(lowering.bundle, entry.source) : entry.source;
-  mount.destination = clean_path(entry.destination);
-  if (!entry.destination.starts_with('/')) {
-    lowering.problems.add(mount.pointer + "/destination", quoted(entry.destination), "an absolute path");
+  // "It MAY be a relative path, in which case it MUST be interpreted as relative to /" (config.md, since 1.2).
+  mount.destination = clean_path("/" + entry.destination);
+  if (entry.destination.empty()) {
+    lowering.problems.add(mount.pointer + "/destination", "\"\"", "an absolute path");
   } else if (mount.destination == "/") {
     lowering.problems.add(mount.pointer + "/destination", quoted(entry.destination),
                           "a path below /: the root is /root/path");

@@ -125,6 +125,19 @@ TEST_CASE("Type and options decide the kind of a mount") {
   CHECK(with_options("tmpfs", {}).pointer == "/mounts/0");
 }
 
+TEST_CASE("A destination is below the root, also where it is written relative") {
+  const auto destination = [](const std::string& text) {
+    return plan_of({.top = mounts(R"({"type": "tmpfs", "destination": ")" + text + R"("})")})
+        .rootfs.mounts.at(0)
+        .destination;
+  };
+  CHECK(destination("/a//b/.") == "/a/b");
+  CHECK(destination("//a") == "/a");
+  CHECK(destination("a/b") == "/a/b");
+  CHECK(destination("./a") == "/a");
+  CHECK(destination("../../a") == "/a");
+}
+
 TEST_CASE("Options of a new file system are handed to it") {
   using Options = std::vector<std::pair<std::string, std::optional<std::string>>>;
   CHECK(with_options("tmpfs", {"nosuid", "mode=755", "size=65536k", "noswap"}).fs_options ==
@@ -170,8 +183,8 @@ TEST_CASE("Mounts that cannot be are refused by their pointer") {
     std::string_view expected;
   };
   const Case cases[] = {
-      {R"({"destination": "m", "type": "tmpfs"})", "/mounts/0/destination: got \"m\", expected an absolute path"},
       {R"({"destination": "", "type": "tmpfs"})", "/mounts/0/destination: got \"\", expected an absolute path"},
+      {R"({"destination": "a/..", "type": "tmpfs"})", "/mounts/0/destination: got \"a/..\", expected a path below /"},
       {R"({"destination": "/a/..", "type": "tmpfs"})", "/mounts/0/destination: got \"/a/..\", expected a path below /"},
       {R"({"destination": "/m"})", "/mounts/0/type: got nothing"},
       {R"({"destination": "/m", "type": "bind"})", "/mounts/0/source: got nothing"},
