@@ -175,3 +175,15 @@ def test_unknown_properties_are_ignored(run):
         config["linux"]["namespaces"][0]["x"] = []
 
     assert run("exit", 0, change=change).ok
+
+
+def test_properties_of_windows_are_ignored(report):
+    """Beside those of Linux: the specification has them in the same objects, and its block beside `linux`."""
+    def change(config):
+        config["process"]["commandLine"] = "C:\\probe.exe"
+        config["process"]["user"].update(uid=7, username="administrator")
+        config["windows"] = {"layerFolders": ["C:\\layer"]}
+
+    seen = report(change=change)
+    assert seen.args == ["/probe", "report"]
+    assert seen.uids == [7] * 3
