@@ -160,6 +160,7 @@ WRONG_TYPES = {
 
 MISSING = {
     "no ociVersion": (remove("/ociVersion"), "/ociVersion: got nothing"),
+    "no process": (remove("/process"), "/process: got nothing"),
     "no root": (remove("/root"), "/root: got nothing"),
     "root is null": (put("/root", None), "/root: got nothing"),
     "no root path": (remove("/root/path"), "/root/path: got nothing"),
