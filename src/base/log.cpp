@@ -111,7 +111,7 @@ void write(Level level, std::string_view message) {
     return;
   }
   struct timespec now {};
-  ::clock_gettime(CLOCK_REALTIME, &now);
+  static_cast<void>(::clock_gettime(CLOCK_REALTIME, &now));  // fails for an unknown clock only
   constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
   const std::string record =
       format_record(settings.format, level, message, now.tv_sec * kNanosecondsPerSecond + now.tv_nsec);

@@ -8,7 +8,7 @@
 namespace berth::channel {
 namespace {
 
-constexpr std::size_t kMaxMessage = 8 * 1024;
+constexpr std::size_t kMaxMessage = std::size_t{8} * 1024;
 // A text of an error (which may hold a hook's output) is cut here, so that a whole error fits into one message.
 constexpr std::size_t kMaxText = 1024;
 
@@ -134,7 +134,7 @@ std::string encode_error(const Error& error) {
 }
 
 Error decode_error(std::string_view bytes) {
-  const Error unreadable(ErrorKind::kInternal, "the container's process reported an error that cannot be read");
+  Error unreadable(ErrorKind::kInternal, "the container's process reported an error that cannot be read");
   if (bytes.empty() || static_cast<std::uint8_t>(bytes.front()) > static_cast<std::uint8_t>(ErrorKind::kInternal)) {
     return unreadable;
   }

@@ -34,6 +34,7 @@ std::vector<std::string_view> split_words(std::string_view line) {
 [[noreturn]] void exec_ps(int output, std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "ps");
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) {
     argv.push_back(argument.data());
   }
@@ -81,7 +82,7 @@ std::string pid_array(std::span<const pid_t> pids) {
 }
 
 Result<std::string> process_table(std::span<const pid_t> pids, const std::vector<std::string>& arguments) {
-  constexpr std::size_t kMaxOutput = 64 * 1024 * 1024;
+  constexpr std::size_t kMaxOutput = std::size_t{64} * 1024 * 1024;
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) < 0) {
     return sys_fail(errno, "pipe2");

@@ -5,13 +5,14 @@
 #include <berth/base/log.hpp>
 #include <berth/container/create.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace berth::cli {
 
-enum class Command {
+enum class Command : std::uint8_t {
   kNone,  ///< only --help or --version, which were answered already
   kCreate,
   kStart,

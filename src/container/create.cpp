@@ -26,7 +26,7 @@
 namespace berth::container {
 namespace {
 
-constexpr std::size_t kMaxConfig = 64 * 1024 * 1024;
+constexpr std::size_t kMaxConfig = std::size_t{64} * 1024 * 1024;
 
 struct Bundle {
   std::string path;  ///< absolute, without symbolic links
