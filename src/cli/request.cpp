@@ -137,9 +137,9 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
 Status finish(Parsed& parsed) {
   Request& request = parsed.request;
   static const std::map<std::string_view, log::Level> levels = {{"debug", log::Level::kDebug},
-                                                                 {"info", log::Level::kInfo},
-                                                                 {"warning", log::Level::kWarning},
-                                                                 {"error", log::Level::kError}};
+                                                                {"info", log::Level::kInfo},
+                                                                {"warning", log::Level::kWarning},
+                                                                {"error", log::Level::kError}};
   if (const auto level = levels.find(parsed.log_level); level != levels.end()) {
     request.log_level = level->second;
   }
