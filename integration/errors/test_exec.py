@@ -64,42 +64,42 @@ def test_no_path_in_the_environment(failure):
 @pytest.mark.parametrize("command", ["run", "create"])
 def test_absolute_path_that_is_not_there(failure, command):
     error = failure(["/bin/no-such-program"], command=command)
-    assert "/bin/no-such-program" in error and ENOENT in error.lower()
+    assert "/bin/no-such-program" in error and ENOENT in error
 
 
 def test_no_execute_bit(failure):
     error = failure(["/script"], lambda rootfs: write(rootfs, "script", b"#!/probe\n", 0o644))
-    assert "/script" in error and EACCES in error.lower() and "execut" in error.lower()
+    assert "/script" in error and EACCES in error and "execut" in error.lower()
 
 
 def test_no_execute_bit_in_path(failure):
     """A file that PATH leads to but that may not be run is "permission denied", not "not found"."""
     error = failure(["script"], lambda rootfs: write(rootfs, "script", b"#!/probe\n", 0o644))
-    assert EACCES in error.lower() or NOT_FOUND in error
+    assert EACCES in error or NOT_FOUND in error
 
 
 def test_not_executable_for_the_user(failure):
     error = failure(["/script"], lambda rootfs: write(rootfs, "script", b"#!/probe\n", 0o700),
                     change=lambda config: config["process"].update(user={"uid": 1000, "gid": 1000}))
-    assert "/script" in error and EACCES in error.lower()
+    assert "/script" in error and EACCES in error
 
 
 def test_missing_interpreter(failure):
     error = failure(["/script"], lambda rootfs: write(rootfs, "script", b"#!/bin/no-such-shell -e\n"))
-    assert "/script" in error and "/bin/no-such-shell" in error and ENOENT in error.lower()
+    assert "/script" in error and "/bin/no-such-shell" in error and ENOENT in error
     assert "interpreter" in error
 
 
 def test_interpreter_line_with_a_carriage_return(failure):
     """A script saved on Windows: the interpreter's name ends in \\r."""
     error = failure(["/script"], lambda rootfs: write(rootfs, "script", b"#!/probe\r\n"))
-    assert "/script" in error and ENOENT in error.lower()
+    assert "/script" in error and ENOENT in error
     assert "\\r" in error or "\\x0d" in error or "carriage" in error
 
 
 def test_missing_loader(failure):
     error = failure(["/dynamic"], lambda rootfs: write(rootfs, "dynamic", elf(interpreter="/lib64/ld-no-such.so.2")))
-    assert "/dynamic" in error and "/lib64/ld-no-such.so.2" in error and ENOENT in error.lower()
+    assert "/dynamic" in error and "/lib64/ld-no-such.so.2" in error and ENOENT in error
 
 
 def test_wrong_architecture(failure):
@@ -120,7 +120,7 @@ def test_empty_file(failure):
 
 def test_directory(failure):
     error = failure(["/tmp"])
-    assert "/tmp" in error and ("is a directory" in error.lower() or EACCES in error.lower())
+    assert "/tmp" in error and ("is a directory" in error.lower() or EACCES in error)
     assert "directory" in error
 
 
@@ -129,7 +129,7 @@ def test_noexec_mount(failure, tmp_path, probe):
     shutil.copy(probe, tmp_path / "program")
     error = failure(["/work/program"], change=lambda config: config["mounts"].append(
         {"destination": "/work", "type": "bind", "source": str(tmp_path), "options": ["bind", "noexec"]}))
-    assert "/work/program" in error and EACCES in error.lower() and "noexec" in error
+    assert "/work/program" in error and EACCES in error and "noexec" in error
 
 
 def test_not_a_directory(failure):
@@ -144,7 +144,7 @@ def test_symbolic_link_loop(failure):
 
 def test_dangling_link(failure):
     error = failure(["/link"], lambda rootfs: os.symlink("/nowhere", os.path.join(rootfs, "link")))
-    assert "/link" in error and ENOENT in error.lower()
+    assert "/link" in error and ENOENT in error
 
 
 def test_cwd_that_is_not_a_directory(failure):

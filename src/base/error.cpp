@@ -1,5 +1,6 @@
 #include <berth/base/error.hpp>
 
+#include <cctype>
 #include <cstring>
 
 namespace berth {
@@ -32,7 +33,12 @@ std::string Error::message() const {
   text += operation_;
   if (errnum_ != 0) {
     text += operation_.empty() ? "" : ": ";
-    text += errno_text(errnum_);
+    std::string cause = errno_text(errnum_);
+    if (kind_ == ErrorKind::kExec) {
+      // Docker's client finds its exit status, 126 or 127, by Go's spelling, which has no capital.
+      cause.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(cause.front())));
+    }
+    text += cause;
   }
   if (!hint_.empty()) {
     text += " (";

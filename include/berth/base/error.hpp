@@ -67,7 +67,8 @@ class Error {
     return *this;
   }
 
-  /// One line, without the program's name and without a newline (control characters are escaped).
+  /// One line, without the program's name and without a newline (control characters are escaped). The errno text of
+  /// a kExec error begins with a small letter.
   [[nodiscard]] std::string message() const;
 
  private:
