@@ -110,3 +110,10 @@ def test_many_short_runs_keep_their_status(container, bundle):
         with container(made) as box:
             assert box.run().status == 5
     assert time.monotonic() - begin < 20
+
+
+def test_caller_that_ignores_sigchld(container, bundle):
+    """The kernel forgets the status of children of such a process, and exec does not change that."""
+    with container(bundle("exit", 5)) as box:
+        result = box.run(preexec=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        assert result.status == 5, result

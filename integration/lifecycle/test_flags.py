@@ -1,6 +1,8 @@
 """Flags of create and run that change what the process inherits."""
 
+import json
 import os
+import subprocess
 
 import pytest
 
@@ -47,6 +49,32 @@ def test_preserve_fds(bundle, container):
 def test_preserve_fds_that_do_not_exist(bundle, container):
     with container(bundle("exit", 0)) as box:
         assert "3" in box.run("--preserve-fds", "1").error
+
+
+def run_with(redirections, box, *flags, log):
+    """`run` by a shell that changes descriptors first, with a log file."""
+    command = [box.runtime.binary, "--root", box.runtime.root, "--log", log, "--log-format", "json", "run", "--bundle",
+               box.bundle.path, *flags, box.id]
+    return subprocess.run(["sh", "-c", f'exec "$@" {redirections}', "sh", *command], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=20)
+
+
+def test_preserve_fds_never_hands_out_the_log(bundle, container, tmp_path):
+    """A descriptor that the caller promised and did not open: the log file took its number."""
+    with container(bundle("report")) as box:
+        result = run_with("3<&-", box, "--preserve-fds", "1", log=str(tmp_path / "log"))
+        assert result.returncode == 1, result
+        assert "descriptor 3" in result.stderr
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_closed_stdio(bundle, container, tmp_path, closed):
+    """Nothing else takes the number of a standard descriptor: stderr's line is not written into the log, say."""
+    log = tmp_path / "log"
+    with container(bundle(args=["/missing"])) as box:
+        assert run_with(closed, box, log=str(log)).returncode == 1
+    record, = log.read_text().splitlines()
+    assert json.loads(record)["level"] == "error"
 
 
 def test_new_session_keyring(report):

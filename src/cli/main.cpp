@@ -8,6 +8,7 @@
 #include <berth/spec/default_config.hpp>
 #include <berth/spec/features.hpp>
 #include <berth/sys/file.hpp>
+#include <berth/sys/signal.hpp>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -27,6 +28,11 @@ Status open_log(const Request& request, sys::UniqueFd& file) {
   log::Settings settings{.fd = -1, .format = request.log_format, .level = request.log_level};
   if (!request.log_file.empty()) {
     file = TRY_CONTEXT(sys::open_at(AT_FDCWD, request.log_file, O_WRONLY | O_CREAT | O_APPEND, 0644), "--log");
+    // Above those that --preserve-fds hands to the container, should the caller have left one of them closed.
+    const int first_free = 3 + static_cast<int>(request.run.create.preserve_fds);
+    if (file.get() < first_free) {
+      file = TRY_CONTEXT(sys::duplicate(file.get(), first_free), "--log");
+    }
     settings.fd = file.get();
   }
   log::configure(settings);
@@ -135,6 +141,10 @@ int report(const Error& error) {
 }
 
 int run_command_line(int argc, char** argv) {
+  if (auto opened = sys::occupy_standard_descriptors(); !opened) {
+    return report(opened.error());
+  }
+  sys::keep_child_statuses();
   auto request = parse_arguments(argc, argv);
   if (!request) {
     return report(request.error());

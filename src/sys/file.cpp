@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -287,6 +288,23 @@ FileModeMask::~FileModeMask() {
 Status lock_file(int fd, int operation, std::string_view name) {
   if (retry_interrupted([&] { return ::flock(fd, operation); }) < 0) {
     return sys_fail(errno, "flock({})", name);
+  }
+  return {};
+}
+
+Status occupy_standard_descriptors() {
+  std::array<pollfd, 3> standard{};
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    standard.at(static_cast<std::size_t>(fd)).fd = fd;
+  }
+  if (retry_interrupted([&] { return ::poll(standard.data(), standard.size(), 0); }) < 0) {
+    return sys_fail(errno, "poll(stdin, stdout, stderr)");
+  }
+  for (const pollfd& entry : standard) {
+    // In order, so that each gets its own number, the lowest that is free.
+    if ((entry.revents & POLLNVAL) != 0 && ::open("/dev/null", O_RDWR) != entry.fd) {
+      return sys_fail(errno, "open(/dev/null) as descriptor {}", entry.fd);
+    }
   }
   return {};
 }

@@ -19,6 +19,10 @@ void reset_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+void keep_child_statuses() {
+  ::signal(SIGCHLD, SIG_DFL);
+}
+
 Status lead_process_group(pid_t process) {
   if (::setpgid(process, 0) < 0) {
     return sys_fail(errno, "setpgid({})", process);

@@ -85,6 +85,9 @@ class FileModeMask {
 
 /// flock(2): waits for the lock unless `operation` holds LOCK_NB.
 Status lock_file(int fd, int operation, std::string_view name);
+/// Opens /dev/null where stdin, stdout or stderr is closed: the next descriptor would else take its number, and be read
+/// and written as what it is not.
+Status occupy_standard_descriptors();
 /// dup3(2) onto `target`, replacing what was there; `flags` is 0 or O_CLOEXEC.
 Status duplicate_to(int fd, int target, int flags);
 /// fcntl(F_DUPFD_CLOEXEC): a copy whose number is at least `minimum`.
