@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import signal
 import re
 
 import pytest
@@ -96,3 +97,14 @@ def test_state_of_a_symlinked_bundle_is_absolute(container, bundle):
         result = box.runtime("create", "--bundle", ".", box.id, cwd=made.path)
         assert result.ok, result
         assert box.state()["bundle"] == made.path
+
+
+def test_state_of_a_container_that_accepts_nobody(container, bundle):
+    """A stopped process lets the queue of its start socket fill up."""
+    with container(bundle("sleep")) as box:
+        box.must("create")
+        os.kill(box.pid, signal.SIGSTOP)
+        for _ in range(18):
+            result = box.runtime("state", box.id, timeout=5)
+            assert result.json["status"] == "created", result
+        box.must("delete", "--force")

@@ -73,7 +73,8 @@ Status start(const StateStore& store, const std::string& id) {
                            channel::Sequence(channel::Sequence::Begin::kStart));
   TRY(channel.send(channel::MessageType::kStart));
   TRY(launch::await_exec(channel, *locked.observation.process));
-  TRY(sys::unlink_at(locked.directory.fd(), kStartSocket));
+  // Nobody listens there any more, which is what tells a running container; `delete` takes the file with the rest.
+  static_cast<void>(sys::unlink_at(locked.directory.fd(), kStartSocket));
   run_late_hooks(*locked.record, "poststart");
   return {};
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include <array>
@@ -35,6 +36,11 @@ Result<UniqueFd> unix_socket(int type) {
 Result<UniqueFd> connect_to(int type, const std::string& path, std::string_view name) {
   const sockaddr_un address = TRY(socket_address(path));
   UniqueFd fd = TRY(unix_socket(type));
+  // A peer that is stopped accepts nobody, and with a full queue connect(2) would wait for it.
+  constexpr timeval kConnectTimeout{.tv_sec = 1, .tv_usec = 0};
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kConnectTimeout, sizeof kConnectTimeout) < 0) {
+    return sys_fail(errno, "setsockopt(SO_SNDTIMEO)");
+  }
   int result = 0;
   do {
     result = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
