@@ -82,7 +82,8 @@ Status prepare_child(const Descriptors& descriptors, const Options& options) {
   return {};
 }
 
-[[noreturn]] void run_child(const plan::Hook& hook, const Descriptors& descriptors, const Options& options) {
+// An exception must not unwind into what is the parent's.
+[[noreturn]] void run_child(const plan::Hook& hook, const Descriptors& descriptors, const Options& options) noexcept {
   const Status prepared = prepare_child(descriptors, options);
   const Error error = !prepared ? prepared.error() : options.exec ? options.exec(hook) : execute(hook);
   // Nobody is left to tell if this fails; the exit status says as much as it can.

@@ -26,6 +26,7 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <exception>
 #include <vector>
 
 #include "launch/exec_program.hpp"
@@ -86,7 +87,17 @@ InitProcess::InitProcess(InitContext& context, channel::Channel channel)
       channel_(std::move(channel)),
       rootfs_(context.plan.rootfs, rootfs_options(context)) {}
 
-void InitProcess::run() {
+void InitProcess::run() noexcept {
+  try {
+    perform_steps();
+  } catch (const std::exception& error) {
+    // std::bad_alloc: the configuration's own RLIMIT_AS or RLIMIT_DATA counts already.
+    channel_.send_failure(Error(ErrorKind::kSystem, fmt::format("set up the container's process: {}", error.what())));
+  }
+  ::_exit(kStatusOfFailure);
+}
+
+void InitProcess::perform_steps() {
   for (const Step& step : kSteps) {
     log::debug("step {}", step.name);
     if (auto done = (this->*step.perform)(); !done) {
@@ -96,10 +107,9 @@ void InitProcess::run() {
         error.add_context(std::string(step.name));
       }
       channel_.send_failure(error);
-      break;
+      return;
     }
   }
-  ::_exit(kStatusOfFailure);
 }
 
 Status InitProcess::await_proceed() {

@@ -38,7 +38,7 @@ class InitProcess {
   InitProcess(InitContext& context, channel::Channel channel);
 
   /// Never returns, and never unwinds: the supervisor's objects in this copy of its memory must not be destroyed.
-  [[noreturn]] void run();
+  [[noreturn]] void run() noexcept;
 
  private:
   struct Step {
@@ -47,6 +47,7 @@ class InitProcess {
   };
   static const std::span<const Step> kSteps;
 
+  void perform_steps();
   Status await_proceed();
   Status enter_namespaces();
   Status open_sources();

@@ -43,7 +43,7 @@ Error explain_clone(Error error, std::uint64_t flags) {
 }
 
 // The stage joins and clones with its caller's rights, hands the new process over and ends. Never returns.
-[[noreturn]] void run_stage(InitContext& context, channel::Channel channel) {
+[[noreturn]] void run_stage(InitContext& context, channel::Channel channel) noexcept {
   const ns::SpawnPlan& spawn = context.spawn;
   const auto body = [&]() -> Status {
     TRY(sys::die_with_parent());
