@@ -107,6 +107,15 @@ def test_start_container_runs_in_the_container(hooked, container):
     assert int(lines(log)[0].split()[1]) < 20
 
 
+def test_start_container_does_not_reach_the_host_s_binary(hooked, container, binary):
+    """The hook is a program of the container beside the process that still is the runtime (CVE-2019-5736)."""
+    made, log = hooked("exit", 0, startContainer=hook("/bin/busybox readlink /proc/1/exe > /log"))
+    with container(made) as box:
+        box.must("run")
+    exe, = lines(log)
+    assert exe != binary and exe.startswith("/memfd:"), exe
+
+
 def test_environment_is_exactly_the_hook_s(hooked, container):
     made, log = hooked("exit", 0, createRuntime=lambda log: hook(f"env > {log}", env=["ONE=1", "PATH=/bin:/usr/bin"]))
     with container(made) as box:

@@ -77,9 +77,10 @@ Status check_request(const CreateRequest& request, const plan::ContainerPlan& pl
   return {};
 }
 
+// Whether programs of the container can look at its process before that executes the trampoline.
 bool needs_sealed_self(const plan::ContainerPlan& plan) {
-  return plan.namespaces.joins(CLONE_NEWPID) || !plan.process.selinux_label.empty() ||
-         !plan.process.apparmor_profile.empty();
+  return plan.namespaces.joins(CLONE_NEWPID) || !plan.hooks.start_container.empty() ||
+         !plan.process.selinux_label.empty() || !plan.process.apparmor_profile.empty();
 }
 
 std::string now_rfc3339() {
