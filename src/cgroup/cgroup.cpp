@@ -70,10 +70,14 @@ struct Cgroup::Implementation {
 Status Cgroup::Implementation::make(std::size_t index) {
   const Directory& directory = placement.directories[index];
   const bool was_made = TRY(make_cgroup(directory.hierarchy, hierarchy_root(placement, directory), directory.path));
-  if (index == 0) {
-    TRY(lock_first(was_made));
-  }
   made[index] = was_made;
+  if (index == 0) {
+    Status locked = lock_first(was_made);
+    if (!locked && locked.error().kind() == ErrorKind::kExists) {
+      made[index] = false;  // somebody else builds on it already
+    }
+    TRY(std::move(locked));
+  }
   return was_made ? Status() : refuse_in_use(directory);
 }
 

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <chrono>
 
+#include "container/observation.hpp"
+
 namespace berth::container {
 namespace {
 
@@ -121,9 +123,11 @@ Status ContainerDirectory::save(const spec::Record& record) const {
 }
 
 Status ContainerDirectory::remove() const {
-  const sys::UniqueFd readable = TRY(sys::open_at(directory_.get(), ".", O_RDONLY | O_DIRECTORY));
-  for (const std::string& name : TRY(sys::list_directory(readable.get(), id_))) {
-    TRY(sys::unlink_at(directory_.get(), name));
+  // By name, not by a list: this is the end of every failure too, of one for want of descriptors or memory even.
+  for (const char* name : {kStartSocket, kNewFile, kRecordFile, kIntentFile}) {
+    if (auto removed = sys::unlink_at(directory_.get(), name); !removed && !removed.error().is(ENOENT)) {
+      return removed;
+    }
   }
   return sys::unlink_at(parent_.get(), id_, AT_REMOVEDIR);
 }
@@ -145,9 +149,24 @@ Result<ContainerDirectory> StateStore::create(const std::string& id) const {
     }
     return std::unexpected(std::move(made).error().add_context(fmt::format("state root {}", root_)));
   }
-  sys::UniqueFd opened = TRY(sys::open_at(root.get(), id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  ContainerDirectory directory(std::move(root), std::move(opened), id);
-  if (!TRY(directory.lock())) {
+  // Removes nothing but an empty directory, which is what this one is until its intent is there.
+  const auto give_up = [&id](int parent) { static_cast<void>(sys::unlink_at(parent, id, AT_REMOVEDIR)); };
+  auto opened = sys::open_at(root.get(), id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!opened) {
+    give_up(root.get());
+    return std::unexpected(std::move(opened).error());
+  }
+  const int parent = root.get();
+  ContainerDirectory directory(std::move(root), std::move(*opened), id);
+  // Before the lock a `delete` could take it away, and after that another `create` make it anew.
+  const auto is_mine = [&directory]() -> Result<bool> {
+    return TRY(directory.lock()) && !TRY(directory.load_intent());
+  }();
+  if (!is_mine) {
+    give_up(parent);
+    return std::unexpected(is_mine.error());
+  }
+  if (!*is_mine) {
     return fail(ErrorKind::kState, "container \"{}\" was deleted while it was being created", id);
   }
   return directory;
