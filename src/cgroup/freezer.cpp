@@ -33,8 +33,18 @@ Status set_legacy_state(const std::string& path, const char* state) {
   return sys::write_file(AT_FDCWD, path + "/freezer.state", state);
 }
 
+// Whether the file holds the words; a cgroup that is gone (a delete beside this query took it away) freezes nobody.
+Result<bool> says(const std::string& file, std::string_view words) {
+  const auto text = sys::read_file(AT_FDCWD, file, kSmallFile);
+  if (!text) {
+    const bool gone = text.error().is(ENOENT) || text.error().is(ENODEV);
+    return gone ? Result<bool>(false) : std::unexpected(text.error());
+  }
+  return text->find(words) != std::string::npos;
+}
+
 Result<bool> legacy_frozen(const std::string& path) {
-  return TRY(sys::read_file(AT_FDCWD, path + "/freezer.state", kSmallFile)).starts_with("FROZEN");
+  return says(path + "/freezer.state", "FROZEN");
 }
 
 // Processes that fork while they freeze leave the state at FREEZING until somebody looks again; a short thaw now and
@@ -133,8 +143,7 @@ Result<bool> processes_frozen(const Placement& placement) {
     return legacy_frozen(legacy->path);
   }
   if (const Directory* unified = find_directory(placement, "")) {
-    const std::string events = TRY(sys::read_file(AT_FDCWD, unified->path + "/cgroup.events", kSmallFile));
-    return events.find("frozen 1") != std::string::npos;
+    return says(unified->path + "/cgroup.events", "frozen 1");
   }
   return false;
 }
