@@ -170,6 +170,12 @@ Status Cgroup::check(const Placement& placement, const plan::Resources& resource
   return {};
 }
 
+bool Cgroup::asks_for_limits(const plan::Resources& resources) {
+  std::vector<MissingController> missing;
+  const Result<Limits> limits = translate(resources, {}, &missing);
+  return !limits || !missing.empty() || !limits->legacy.empty() || !limits->unified.empty();
+}
+
 Result<Cgroup> Cgroup::create(const Placement& placement) {
   Cgroup cgroup(std::make_unique<Implementation>());
   Implementation& self = *cgroup.implementation_;

@@ -147,6 +147,27 @@ Status write_pid_file(const std::string& path, pid_t pid) {
   return {};
 }
 
+bool is_refusal(const Error& error) {
+  return error.is(EACCES) || error.is(EPERM) || error.is(EROFS);
+}
+
+// A user without privilege may often make no cgroup. Where the configuration asks for none by path or limit, the
+// container then stays in the caller's, as in other runtimes; `record` says so before anything is in it.
+Result<cgroup::Cgroup> make_cgroup(const CreateRequest& request, const plan::ContainerPlan& plan,
+                                   const ContainerDirectory& directory, const cgroup::Placement& placement,
+                                   spec::Record& record) {
+  auto made = cgroup::Cgroup::create(placement);
+  if (made || !request.rootless || !plan.cgroups_path.empty() || !is_refusal(made.error()) ||
+      cgroup::Cgroup::asks_for_limits(plan.resources)) {
+    return made;
+  }
+  log::debug("{}: no cgroup: {}", request.id, made.error().message());
+  const cgroup::Placement none;
+  record.cgroup = record_of(none);
+  TRY(directory.save_intent(record));
+  return cgroup::Cgroup::create(none);
+}
+
 // From the empty directory to the process that waits for its commit. Whatever fails, what was made is gone again.
 Result<Creation> build(const StateStore& store, const CreateRequest& request, const Bundle& bundle,
                        bool waits_for_start) {
@@ -169,7 +190,7 @@ Result<Creation> build(const StateStore& store, const CreateRequest& request, co
   log::debug("{}: cgroup {}, {} hierarchies", request.id, placement.path, placement.directories.size());
   TRY(directory.save_intent(record));
 
-  cgroup::Cgroup cgroup = TRY(cgroup::Cgroup::create(placement));
+  cgroup::Cgroup cgroup = TRY(make_cgroup(request, bundle.plan, directory, placement, record));
   TRY(cgroup.apply(bundle.plan.resources));
   const sys::UniqueFd start_socket =
       waits_for_start ? TRY(sys::listen_at(directory.fd(), kStartSocket)) : sys::UniqueFd();

@@ -48,6 +48,9 @@ class Cgroup {
   /// Checks that every limit can be enforced by the controllers of this placement; makes nothing. The error names the
   /// limit, the controller that is missing and where.
   static Status check(const Placement& placement, const plan::Resources& resources);
+  /// Whether resources has a limit that only a cgroup can enforce. Device rules are none here: a user without
+  /// privilege, for whom this is asked, can make no device.
+  static bool asks_for_limits(const plan::Resources& resources);
   /// Makes the directories (and missing parents, which it marks as its own), refuses a cgroup that has processes or
   /// that another create() works on at this moment. The object removes what it made when it is destroyed (processes in
   /// it are killed), until release() is called; its copy in a child process does nothing.
