@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -220,6 +221,21 @@ std::string suspicion(const std::string& path) {
     return {};
   }
   return suspicion_of_header({header.data(), static_cast<std::size_t>(length)}, path, executable_exists);
+}
+
+std::string exec_announcement(std::string_view path, std::string_view suspicion) {
+  constexpr std::size_t kMaxPath = 4096;  // PATH_MAX
+  constexpr std::size_t kMaxSuspicion = 1024;
+  std::string payload(path.substr(0, kMaxPath));
+  payload += '\0';  // the one character that a path cannot have
+  payload += suspicion.substr(0, kMaxSuspicion);
+  return payload;
+}
+
+ExecAnnouncement read_exec_announcement(std::string_view payload) {
+  const std::size_t border = std::min(payload.find('\0'), payload.size());
+  return {.path = std::string(payload.substr(0, border)),
+          .suspicion = std::string(payload.substr(std::min(border + 1, payload.size())))};
 }
 
 Error exec_error(const std::string& path, int errnum, const std::string& suspicion) {

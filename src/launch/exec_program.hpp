@@ -24,6 +24,15 @@ Result<std::string> find_program(const std::string& name, std::span<const std::s
 [[nodiscard]] std::string suspicion_of_header(std::string_view header, const std::string& path,
                                               bool (*exists)(const std::string& path));
 
+/// The payload of Executing: what the supervisor needs to explain a refusal. Both texts are cut to what a message
+/// holds.
+[[nodiscard]] std::string exec_announcement(std::string_view path, std::string_view suspicion);
+struct ExecAnnouncement {
+  std::string path;
+  std::string suspicion;
+};
+[[nodiscard]] ExecAnnouncement read_exec_announcement(std::string_view payload);
+
 /// What the supervisor says when the kernel refused to execute `path`.
 [[nodiscard]] Error exec_error(const std::string& path, int errnum, const std::string& suspicion);
 

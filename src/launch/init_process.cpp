@@ -431,7 +431,7 @@ Status InitProcess::execute() {
   const bool direct = !context_.trampoline.valid();
   const ExecVectors vectors = direct ? ExecVectors(plan_.process.args, environment)
                                      : trampoline_vectors(channel_.fd(), program_, plan_.process.args, environment);
-  auto announced = channel_.send(channel::MessageType::kExecuting, fmt::format("{}\n{}", program_, doubt));
+  auto announced = channel_.send(channel::MessageType::kExecuting, exec_announcement(program_, doubt));
   // EPIPE: a `start` that was killed after it said Start. The container was started all the same.
   if (!announced && !announced.error().is(EPIPE)) {
     return announced;

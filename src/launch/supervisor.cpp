@@ -59,8 +59,7 @@ bool has_label(const plan::Process& process) {
 }  // namespace
 
 Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd) {
-  std::string program;
-  std::string doubt;
+  ExecAnnouncement announcement;
   bool executing = false;
   for (;;) {
     auto message = TRY(channel.receive());
@@ -70,12 +69,10 @@ Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd) {
     if (message->type == channel::MessageType::kExecFailed) {
       int errnum = EIO;
       std::memcpy(&errnum, message->payload.data(), std::min(message->payload.size(), sizeof errnum));
-      return std::unexpected(exec_error(program, errnum, doubt));
+      return std::unexpected(exec_error(announcement.path, errnum, announcement.suspicion));
     }
     executing = true;
-    const std::size_t border = message->payload.find('\n');
-    program = message->payload.substr(0, border);
-    doubt = border == std::string::npos ? "" : message->payload.substr(border + 1);
+    announcement = read_exec_announcement(message->payload);
   }
   if (!executing) {
     static_cast<void>(pidfd.wait_ended(std::chrono::milliseconds(1000)));

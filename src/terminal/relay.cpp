@@ -60,13 +60,14 @@ void Relay::restore() {
 Status Relay::forward_input() {
   std::array<char, kBufferSize> buffer;
   const ssize_t count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-  if (count < 0) {
-    if (errno == EINTR || errno == EAGAIN) {
-      return {};
-    }
+  if (count < 0 && (errno == EINTR || errno == EAGAIN)) {
+    return {};
+  }
+  // EIO: a job in the background may not read its terminal. Like the end of a file, that ends the input alone.
+  if (count < 0 && errno != EIO) {
     return sys_fail(errno, "read(stdin)");
   }
-  if (count == 0) {
+  if (count <= 0) {
     input_open_ = false;
     pending_ = "\x04";
   } else {

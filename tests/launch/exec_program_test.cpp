@@ -146,3 +146,13 @@ TEST_CASE("vectors hold what execve takes") {
   CHECK(std::string(vectors.envp()[0]) == "A=b");
   CHECK(vectors.envp()[1] == nullptr);
 }
+
+TEST_CASE("what is announced of an exec arrives, whatever the path is called") {
+  const ExecAnnouncement odd = read_exec_announcement(exec_announcement("/bin/a\nb", "why"));
+  CHECK(odd.path == "/bin/a\nb");
+  CHECK(odd.suspicion == "why");
+  const ExecAnnouncement none = read_exec_announcement(exec_announcement("/bin/a", ""));
+  CHECK(none.suspicion.empty());
+  CHECK(read_exec_announcement("").path.empty());
+  CHECK(exec_announcement(std::string(5000, 'x'), std::string(5000, 'y')).size() < 8 * 1024 - 1);
+}
