@@ -73,7 +73,8 @@ __attribute__((used, noreturn)) void trampoline(const long* stack) {
     }
     // The container's program must not get the socket. Where a filter forbids fcntl(2), it is closed at once, and
     // only the reason of a failure is lost.
-    if (socket >= 0 && system_call(kSysFcntl, socket, kFSetFd, kFdCloexec) < 0 && system_call(kSysClose, socket, 0, 0) < 0) {
+    if (socket >= 0 && system_call(kSysFcntl, socket, kFSetFd, kFdCloexec) < 0 &&
+        system_call(kSysClose, socket, 0, 0) < 0) {
       goto end;
     }
     const long result = system_call(kSysExecve, (long)arguments[1], (long)(arguments + 2), (long)environment);
