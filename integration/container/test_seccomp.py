@@ -114,6 +114,22 @@ def test_two_conditions_on_one_argument_are_alternatives(report):
     assert seen.tries == {"personality:8": errno.EPERM, "personality:9": errno.EPERM, "personality:0": 0}
 
 
+def test_podman_without_audit_write(report):
+    """`podman run --cap-drop audit_write`: no netlink socket for audit. Behind the socketcall(2) of 32-bit programs
+    these rules look alike, and only that one's own rule settles which of them holds."""
+    audit, netlink = argument(9, index=2), argument(16, index=0)
+    not_audit, not_netlink = argument(9, "SCMP_CMP_NE", index=2), argument(16, "SCMP_CMP_NE", index=0)
+    seen = report("--try", f"syscall:{GETPGRP}", change=seccomp(
+        defaultAction="SCMP_ACT_ERRNO", defaultErrnoRet=errno.ENOSYS,
+        architectures=["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+        syscalls=[rule("SCMP_ACT_ALLOW", *(set(every_call()) - {"socket"})),
+                  rule("SCMP_ACT_ERRNO", "socket", args=[netlink, audit], errno_ret=errno.EINVAL),
+                  rule("SCMP_ACT_ALLOW", "socket", args=[not_audit]),
+                  rule("SCMP_ACT_ALLOW", "socket", args=[not_netlink]),
+                  rule("SCMP_ACT_ALLOW", "socket", args=[not_audit])]))
+    assert seen.status["Seccomp"] == "2" and seen.tries[f"syscall:{GETPGRP}"] == errno.ENOSYS
+
+
 @pytest.mark.parametrize("action, number", [("SCMP_ACT_KILL", signal.SIGSYS), ("SCMP_ACT_KILL_PROCESS", signal.SIGSYS),
                                             ("SCMP_ACT_KILL_THREAD", signal.SIGSYS), ("SCMP_ACT_TRAP", signal.SIGSYS)])
 def test_deadly_actions(report, action, number):

@@ -116,6 +116,7 @@ void SystemCalls::add(std::string_view name, const plan::SeccompRule& rule, std:
 }
 
 void SystemCalls::resolve(NamedCall& call) {
+  call.multiplexed = call.name == "socketcall" || call.name == "ipc";
   for (std::size_t abi = 0; abi < abis_.size(); ++abi) {
     // The views are of whole std::strings, so that data() ends with a NUL.
     const int number = ::seccomp_syscall_resolve_name_arch(abis_[abi].token, call.name.data());

@@ -37,7 +37,8 @@ struct NamedCall {
   bool has_rule = false;
   /// Its rules have no arguments and one action: number and architecture decide.
   bool plain = true;
-  /// Reached through socketcall(2) or ipc(2) too on one of the architectures.
+  /// Reached through socketcall(2) or ipc(2) too on one of the architectures, or one of these two. libseccomp must know
+  /// a rule for all of socketcall(2): it covers what the parts say, which could contradict each other without it.
   bool multiplexed = false;
   /// Whether libseccomp must know its rules for an interface.
   [[nodiscard]] bool needs_libseccomp(bool interface_multiplexes) const {
