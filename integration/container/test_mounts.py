@@ -30,7 +30,7 @@ def shared_directory(tmp_path):
 
 def test_root_is_the_rootfs(report):
     seen = report("--list", "/", "--try", "create:/made")
-    assert set(seen.lists["/"]) == {"dev", "etc", "proc", "probe", "run", "sys", "tmp", "work"}
+    assert set(seen.lists["/"]) == {"dev", "etc", "proc", "probe", "run", "sys", "tmp", "place"}
     assert seen.tries["create:/made"] == 0
     assert seen.mounts[0]["point"] == "/"
 
@@ -87,34 +87,34 @@ def test_types_and_options_of_the_usual_mounts(report):
 ])
 def test_mount_attributes(report, options, present, absent):
     """For a new file system and for a bind mount alike."""
-    seen = report(change=add_mounts(mount("/work", options=options), bind("/usr/share", "/bound", *options)))
-    for point in ("/work", "/bound"):
+    seen = report(change=add_mounts(mount("/place", options=options), bind("/usr/share", "/bound", *options)))
+    for point in ("/place", "/bound"):
         assert present <= seen.mount(point)["options"], point
         assert not absent & seen.mount(point)["options"], point
 
 
 def test_tmpfs_data(report):
-    seen = report("--stat", "/work", change=add_mounts(
-        mount("/work", options=["size=1m", "mode=0700", "uid=7", "gid=8", "nr_inodes=100"])))
-    assert {"size=1024k", "nr_inodes=100"} <= seen.mount("/work")["super"]
-    assert (seen.stats["/work"]["mode"], seen.stats["/work"]["uid"], seen.stats["/work"]["gid"]) == (0o700, 7, 8)
+    seen = report("--stat", "/place", change=add_mounts(
+        mount("/place", options=["size=1m", "mode=0700", "uid=7", "gid=8", "nr_inodes=100"])))
+    assert {"size=1024k", "nr_inodes=100"} <= seen.mount("/place")["super"]
+    assert (seen.stats["/place"]["mode"], seen.stats["/place"]["uid"], seen.stats["/place"]["gid"]) == (0o700, 7, 8)
 
 
 def test_unknown_file_system_option(run):
-    error = run("exit", 0, change=add_mounts(mount("/work", options=["nosuchoption=1"]))).error
-    assert "nosuchoption" in error or "/work" in error
+    error = run("exit", 0, change=add_mounts(mount("/place", options=["nosuchoption=1"]))).error
+    assert "nosuchoption" in error or "/place" in error
 
 
 def test_unknown_file_system(run):
-    error = run("exit", 0, change=add_mounts(mount("/work", type="nosuchfs"))).error
+    error = run("exit", 0, change=add_mounts(mount("/place", type="nosuchfs"))).error
     assert "nosuchfs" in error and "No such device" in error
 
 
 def test_bind_mount(report, shared_directory):
-    seen = report("--read", "/work/file", "--try", "create:/work/made",
-                  change=add_mounts(bind(str(shared_directory), "/work", "rprivate")))
-    assert seen.file("/work/file") == "of the host"
-    assert seen.tries["create:/work/made"] == 0
+    seen = report("--read", "/place/file", "--try", "create:/place/made",
+                  change=add_mounts(bind(str(shared_directory), "/place", "rprivate")))
+    assert seen.file("/place/file") == "of the host"
+    assert seen.tries["create:/place/made"] == 0
 
 
 def test_bind_mount_of_a_file(report, shared_directory):
@@ -126,21 +126,21 @@ def test_bind_mount_of_a_file(report, shared_directory):
 def test_bind_mount_without_the_type(report, shared_directory):
     """Only the option says that it is one; the type is "none" or left out."""
     for type_fields in ({"type": "none"}, {}):
-        entry = {"destination": "/work", "source": str(shared_directory), "options": ["rbind"], **type_fields}
-        assert report("--read", "/work/file", change=add_mounts(entry)).file("/work/file") == "of the host"
+        entry = {"destination": "/place", "source": str(shared_directory), "options": ["rbind"], **type_fields}
+        assert report("--read", "/place/file", change=add_mounts(entry)).file("/place/file") == "of the host"
 
 
 def test_relative_bind_source_is_in_the_bundle(bundle, container):
-    made = bundle("report", "--read", "/work/f", change=add_mounts(bind("files", "/work")))
+    made = bundle("report", "--read", "/place/f", change=add_mounts(bind("files", "/place")))
     made.file("files/f", "relative")
     with container(made) as box:
-        assert box.run().report.file("/work/f") == "relative"
+        assert box.run().report.file("/place/f") == "relative"
 
 
 def test_relative_destination_is_below_the_root(report):
     """Deprecated, but allowed since 1.2 of the specification."""
-    seen = report(change=add_mounts(mount("work"), mount("../run")))
-    assert seen.mount("/work")["fstype"] == seen.mount("/run")["fstype"] == "tmpfs"
+    seen = report(change=add_mounts(mount("place"), mount("../run")))
+    assert seen.mount("/place")["fstype"] == seen.mount("/run")["fstype"] == "tmpfs"
 
 
 def test_missing_mount_points_are_made(report, shared_directory):
@@ -155,11 +155,11 @@ def test_bind_leaves_inner_mounts_out_and_rbind_takes_them(report, shared_direct
     inner = in_own_mount(str(shared_directory / "inner"))
     (shared_directory / "inner" / "deep").write_text("deep")
     assert inner
-    seen = report("--read", "/work/inner/deep", change=add_mounts(bind(str(shared_directory), "/work")))
-    assert seen.file("/work/inner/deep") == errno.ENOENT
-    seen = report("--read", "/work/inner/deep", change=add_mounts(
-        mount("/work", "bind", str(shared_directory), ["rbind"])))
-    assert seen.file("/work/inner/deep") == "deep"
+    seen = report("--read", "/place/inner/deep", change=add_mounts(bind(str(shared_directory), "/place")))
+    assert seen.file("/place/inner/deep") == errno.ENOENT
+    seen = report("--read", "/place/inner/deep", change=add_mounts(
+        mount("/place", "bind", str(shared_directory), ["rbind"])))
+    assert seen.file("/place/inner/deep") == "deep"
 
 
 @pytest.fixture
@@ -180,36 +180,36 @@ def in_own_mount():
 def test_recursive_read_only(report, shared_directory, in_own_mount):
     """rro: the mounts in the tree too; ro: the upper one alone."""
     in_own_mount(str(shared_directory / "inner"))
-    tries = ["--try", "create:/work/made", "--try", "create:/work/inner/made"]
-    seen = report(*tries, change=add_mounts(mount("/work", "bind", str(shared_directory), ["rbind", "ro"])))
+    tries = ["--try", "create:/place/made", "--try", "create:/place/inner/made"]
+    seen = report(*tries, change=add_mounts(mount("/place", "bind", str(shared_directory), ["rbind", "ro"])))
     assert list(seen.tries.values()) == [errno.EROFS, 0]
-    seen = report(*tries, change=add_mounts(mount("/work", "bind", str(shared_directory), ["rbind", "rro"])))
+    seen = report(*tries, change=add_mounts(mount("/place", "bind", str(shared_directory), ["rbind", "rro"])))
     assert list(seen.tries.values()) == [errno.EROFS, errno.EROFS]
 
 
 def test_missing_bind_source(run):
-    error = run("exit", 0, change=add_mounts(bind("/does/not/exist", "/work"))).error
+    error = run("exit", 0, change=add_mounts(bind("/does/not/exist", "/place"))).error
     assert "/does/not/exist" in error and "No such file or directory" in error
 
 
 def test_later_mounts_cover_earlier_ones(report):
-    seen = report("--list", "/work", change=add_mounts(mount("/work/a"), mount("/work", options=["size=1m"])))
-    assert seen.lists["/work"] == {}
+    seen = report("--list", "/place", change=add_mounts(mount("/place/a"), mount("/place", options=["size=1m"])))
+    assert seen.lists["/place"] == {}
 
 
 def test_tmpcopyup(bundle, container):
-    made = bundle("report", "--read", "/work/kept", "--stat", "/work/dir/deep", "--try", "create:/work/new",
-                  change=add_mounts(mount("/work", options=["tmpcopyup", "size=1m"])))
-    with open(made.rootfs + "/work/kept", "w") as file:
+    made = bundle("report", "--read", "/place/kept", "--stat", "/place/dir/deep", "--try", "create:/place/new",
+                  change=add_mounts(mount("/place", options=["tmpcopyup", "size=1m"])))
+    with open(made.rootfs + "/place/kept", "w") as file:
         file.write("kept")
-    os.mkdir(made.rootfs + "/work/dir")
-    os.symlink("../kept", made.rootfs + "/work/dir/deep")
+    os.mkdir(made.rootfs + "/place/dir")
+    os.symlink("../kept", made.rootfs + "/place/dir/deep")
     with container(made) as box:
         seen = box.run().report
-    assert seen.file("/work/kept") == "kept"
-    assert seen.stats["/work/dir/deep"]["target"] == "../kept"
-    assert seen.mount("/work")["fstype"] == "tmpfs"
-    assert not os.path.exists(made.rootfs + "/work/new")
+    assert seen.file("/place/kept") == "kept"
+    assert seen.stats["/place/dir/deep"]["target"] == "../kept"
+    assert seen.mount("/place")["fstype"] == "tmpfs"
+    assert not os.path.exists(made.rootfs + "/place/new")
 
 
 def test_mount_through_a_symbolic_link_in_the_container(bundle, container, shared_directory):
@@ -227,8 +227,8 @@ def test_mount_through_a_symbolic_link_in_the_container(bundle, container, share
 def test_propagation_of_a_mount(report, shared_directory, in_own_mount, option, fields):
     """The host's mount is shared; the container's namespace is its slave before the option counts."""
     in_own_mount(str(shared_directory / "inner"))
-    seen = report(change=add_mounts(mount("/work", "bind", str(shared_directory / "inner"), ["rbind", option])))
-    found = {tag.split(":")[0] for tag in seen.mount("/work")["propagation"]}
+    seen = report(change=add_mounts(mount("/place", "bind", str(shared_directory / "inner"), ["rbind", option])))
+    found = {tag.split(":")[0] for tag in seen.mount("/place")["propagation"]}
     assert found == fields
 
 
@@ -276,7 +276,7 @@ def test_masked_paths(bundle, container):
 
 def test_readonly_paths(bundle, container):
     made = bundle("report", "--try", "write:/proc/sys/kernel/hostname", "--try", "create:/kept/x",
-                  "--try", "create:/work/x", "--read", "/kept/file", "--try", "write:/proc/sysrq-trigger",
+                  "--try", "create:/place/x", "--read", "/kept/file", "--try", "write:/proc/sysrq-trigger",
                   change=lambda config: config["linux"].update(
                       readonlyPaths=["/proc/sys", "/proc/sysrq-trigger", "/kept", "/not/there"]))
     os.mkdir(made.rootfs + "/kept")
@@ -288,7 +288,7 @@ def test_readonly_paths(bundle, container):
     if os.path.exists("/proc/sysrq-trigger"):
         assert seen.tries["write:/proc/sysrq-trigger"] == errno.EROFS
     assert seen.tries["create:/kept/x"] == errno.EROFS
-    assert seen.tries["create:/work/x"] == 0
+    assert seen.tries["create:/place/x"] == 0
     assert seen.file("/kept/file") == "content"
 
 
@@ -312,7 +312,7 @@ def test_id_mapped_mounts_are_refused_and_not_ignored(run, shared_directory):
         config["linux"]["namespaces"].append({"type": "user"})
         config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = [
             {"containerID": 0, "hostID": 100000, "size": 65536}]
-        entry = bind(str(shared_directory), "/work", "idmap")
+        entry = bind(str(shared_directory), "/place", "idmap")
         entry["uidMappings"] = entry["gidMappings"] = config["linux"]["uidMappings"]
         config["mounts"].append(entry)
 

@@ -185,7 +185,7 @@ def test_names_need_a_uts_namespace(run, name):
 
 
 def test_user_namespace(report):
-    seen = report("--stat", "/", "--stat", "/dev/null", "--try", "create:/work/made", change=user_namespace)
+    seen = report("--stat", "/", "--stat", "/dev/null", "--try", "create:/place/made", change=user_namespace)
     assert seen.namespaces["user"] != own("user")
     assert seen.uids == [0, 0, 0]
     rows = [line.split() for line in seen.file("/proc/self/uid_map").splitlines()]

@@ -26,13 +26,13 @@ def user(**settings):
 def test_args_env_and_cwd(report):
     def change(config):
         config["process"]["env"] = ["PATH=/bin", "A=1", "EMPTY=", "WITH=a=b c"]
-        config["process"]["cwd"] = "/work"
+        config["process"]["cwd"] = "/place"
 
     seen = report("a b", "", "ü", change=change)
     assert seen.args == ["/probe", "report", "a b", "", "Ã¼"]
     assert seen.env[:4] == ["PATH=/bin", "A=1", "EMPTY=", "WITH=a=b c"]
     assert [name for name in seen.env[4:] if not name.startswith("HOME=")] == []
-    assert seen.cwd == "/work"
+    assert seen.cwd == "/place"
 
 
 def test_home_of_the_configuration_stays(report):

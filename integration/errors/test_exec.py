@@ -127,9 +127,9 @@ def test_directory(failure):
 def test_noexec_mount(failure, tmp_path, probe):
     import shutil
     shutil.copy(probe, tmp_path / "program")
-    error = failure(["/work/program"], change=lambda config: config["mounts"].append(
-        {"destination": "/work", "type": "bind", "source": str(tmp_path), "options": ["bind", "noexec"]}))
-    assert "/work/program" in error and EACCES in error and "noexec" in error
+    error = failure(["/place/program"], change=lambda config: config["mounts"].append(
+        {"destination": "/place", "type": "bind", "source": str(tmp_path), "options": ["bind", "noexec"]}))
+    assert "/place/program" in error and EACCES in error and "noexec" in error
 
 
 def test_not_a_directory(failure):

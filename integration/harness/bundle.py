@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 
-DIRECTORIES = ("dev", "etc", "proc", "run", "sys", "tmp", "work")
+DIRECTORIES = ("dev", "etc", "proc", "run", "sys", "tmp", "place")
 NAMESPACES = ("pid", "network", "ipc", "uts", "mount")
 SOME_CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
 

@@ -90,11 +90,11 @@ def test_created_cannot_be_resumed(created):
 
 
 def test_created_does_not_run_the_program(container, bundle):
-    made = bundle("write", "/work/ran")
+    made = bundle("write", "/place/ran")
     with container(made) as box:
         box.must("create")
         box.must("delete", "--force")
-    assert not os.path.exists(made.rootfs + "/work/ran")
+    assert not os.path.exists(made.rootfs + "/place/ran")
 
 
 def test_created_can_be_killed(created):

@@ -56,7 +56,7 @@ def test_dev_is_a_link(bundle, attack, canary, with_mount, target):
 
 @pytest.mark.parametrize("kind", sorted(MOUNT_TYPES))
 @pytest.mark.parametrize("link, destination", [
-    ("work", "/work"), ("work", "/work/new"), ("work", "/work/sub"), ("work/inner", "/work/inner/a/b"), ("a", "/a/file")])
+    ("place", "/place"), ("place", "/place/new"), ("place", "/place/sub"), ("place/inner", "/place/inner/a/b"), ("a", "/a/file")])
 @pytest.mark.parametrize("target", ["{canary}", "../../../../../../..{canary}", "/proc/1/root{canary}"])
 def test_mount_point_behind_a_link(bundle, attack, canary, kind, link, destination, target):
     """bwrap CVE-2026-87766, crun CVE-2019-18837, runc CVE-2024-45310: mkdir and create under a link's target."""
@@ -73,7 +73,7 @@ def test_resolv_conf_is_a_link_to_a_file_of_the_host(bundle, attack, canary):
     attack(made)
 
 
-@pytest.mark.parametrize("destination", ["/../../../../../../{canary}", "/work/../../../..{canary}/new", "/./{canary}/x"])
+@pytest.mark.parametrize("destination", ["/../../../../../../{canary}", "/place/../../../..{canary}/new", "/./{canary}/x"])
 def test_destination_with_dots(bundle, attack, canary, destination):
     made = bundle("exit", 0, change=lambda config: config["mounts"].append(
         {"destination": destination.format(canary=canary.path), **MOUNT_TYPES["tmpfs"]}))
@@ -83,9 +83,9 @@ def test_destination_with_dots(bundle, attack, canary, destination):
 @pytest.mark.parametrize("property_name", ["maskedPaths", "readonlyPaths"])
 @pytest.mark.parametrize("target", ["{canary}", "{canary}/file", "../../../../../../..{canary}/file", "/proc/1/root{canary}"])
 def test_masked_and_read_only_paths_behind_a_link(bundle, attack, canary, property_name, target):
-    made = bundle("exit", 0, change=lambda config: config["linux"].update({property_name: ["/link", "/work/inner"]}))
+    made = bundle("exit", 0, change=lambda config: config["linux"].update({property_name: ["/link", "/place/inner"]}))
     os.symlink(target.format(canary=canary.path), made.rootfs + "/link")
-    replace(made.rootfs, "work", target.format(canary=canary.path))
+    replace(made.rootfs, "place", target.format(canary=canary.path))
     attack(made)
     with open(canary.path + "/file", "a"):
         pass  # still writable
