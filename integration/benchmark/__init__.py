@@ -1,0 +1,1 @@
+"""What integration/bench compares, measures and draws."""
