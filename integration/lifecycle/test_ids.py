@@ -18,7 +18,7 @@ def test_bad_id(container, bundle, runtime, state_root, id, command):
 
 
 @pytest.mark.parametrize("id", ["../up", "a/b", ".."])
-@pytest.mark.parametrize("command", ["state", "start", "kill", "delete", "pause", "resume", "ps"])
+@pytest.mark.parametrize("command", ["state", "start", "kill", "delete", "pause", "resume", "ps", "update"])
 def test_bad_id_of_other_commands(runtime, id, command):
     assert runtime(command, id).error
 

@@ -65,7 +65,7 @@ def test_the_whole_way(container, bundle):
         assert "does not exist" in box.start().error
 
 
-@pytest.mark.parametrize("command", ["start", "state", "kill", "delete", "pause", "resume", "ps"])
+@pytest.mark.parametrize("command", ["start", "state", "kill", "delete", "pause", "resume", "ps", "update"])
 def test_unknown_id(runtime, bundle, command):
     id = bundle.new_id()
     error = runtime(command, id).error

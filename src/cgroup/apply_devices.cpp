@@ -31,8 +31,31 @@ bool is_unprivileged() {
   return uid_map && split(*uid_map, ' ') != std::vector<std::string>{"0", "0", "4294967295\n"};
 }
 
-Status apply_legacy(const std::string& directory, const std::vector<DeviceRule>& rules) {
+// One by one, and back again where one is refused: no process loses a device in between that it had and keeps.
+Status write_changes(const std::string& directory, const std::vector<legacy::DeviceChange>& changes) {
+  for (std::size_t done = 0; done < changes.size(); ++done) {
+    const auto write = [&](const legacy::DeviceChange& change, bool allow) {
+      return sys::write_file(AT_FDCWD, directory + (allow ? "/devices.allow" : "/devices.deny"), change.rule);
+    };
+    Status written = write(changes[done], changes[done].allow);
+    if (!written) {
+      while (done-- > 0) {
+        static_cast<void>(write(changes[done], !changes[done].allow));  // the first error counts
+      }
+      return written;
+    }
+  }
+  return {};
+}
+
+Status apply_legacy(const std::string& directory, bool is_new, const std::vector<DeviceRule>& rules) {
   const legacy::DeviceWrites writes = TRY(legacy::device_writes(rules));
+  if (!is_new) {
+    const std::string list = TRY(sys::read_file(AT_FDCWD, directory + "/devices.list", 1024UL * 1024));
+    if (const auto changes = legacy::device_changes(list, writes)) {
+      return write_changes(directory, *changes);
+    }
+  }
   TRY(sys::write_file(AT_FDCWD, directory + "/" + writes.first_file, "a"));
   if (writes.others.empty()) {
     return {};
@@ -84,7 +107,7 @@ Status apply_device_rules(const Placement& placement, int cgroup2_fd, bool is_ne
   const std::vector<DeviceRule> all = with_default_devices(rules);
   Status applied = no_device_control();
   if (const Directory* legacy = find_directory(placement, "devices")) {
-    applied = apply_legacy(legacy->path, all);
+    applied = apply_legacy(legacy->path, is_new, all);
   } else if (const Directory* unified = find_directory(placement, "")) {
     applied = apply_unified(*unified, cgroup2_fd, is_new, all);
   }

@@ -15,25 +15,13 @@
 #include "cgroup/limits.hpp"
 #include "cgroup/place.hpp"
 #include "cgroup/processes.hpp"
+#include "cgroup/update_limits.hpp"
 #include "cgroup/write_limits.hpp"
 
 namespace berth::cgroup {
 namespace {
 
 constexpr std::chrono::milliseconds kUndoBound{2000};
-
-Result<Limits> limits_for(const Placement& placement, const plan::Resources& resources,
-                          const Controllers& controllers) {
-  std::vector<MissingController> missing;
-  Limits limits = TRY(translate(resources, controllers, &missing));
-  if (!missing.empty()) {
-    // Best effort: without it the error has a less precise cure.
-    const std::string proc_cgroups = sys::read_file(AT_FDCWD, "/proc/cgroups", 64UL * 1024).value_or("");
-    return std::unexpected(explain_missing(missing.front(), controllers, proc_cgroups));
-  }
-  TRY(check_device_rules(placement, resources.devices));
-  return limits;
-}
 
 void add_move_hint(Error& error) {
   if (error.is(EBUSY)) {
@@ -60,7 +48,6 @@ struct Cgroup::Implementation {
   Status make(std::size_t index);
   Status lock_first(bool was_made);
   [[nodiscard]] Status refuse_in_use(const Directory& directory) const;
-  Status enable_unified(const Limits& limits, const Controllers& controllers) const;
   Status remove_made(std::chrono::milliseconds timeout);
   [[nodiscard]] bool starts_with_unified() const {
     return !placement.directories.empty() && placement.directories.front().hierarchy.empty();
@@ -110,22 +97,6 @@ Status Cgroup::Implementation::refuse_in_use(const Directory& directory) const {
   return {};
 }
 
-// On a host without v1, all controllers: engines read their statistics. Beside v1, only what a limit needs.
-Status Cgroup::Implementation::enable_unified(const Limits& limits, const Controllers& controllers) const {
-  const Directory* directory = find_directory(placement, "");
-  if (directory == nullptr || (!controllers.legacy.empty() && limits.unified.empty())) {
-    return {};
-  }
-  std::vector<std::string> needed;
-  for (const FileWrite& write : limits.unified) {
-    if (write.controller != "cgroup") {
-      needed.push_back(write.controller);
-    }
-  }
-  return unified::enable_controllers(hierarchy_root(placement, *directory), directory->path,
-                                     controllers.legacy.empty() ? controllers.unified : needed, needed);
-}
-
 Status Cgroup::Implementation::remove_made(std::chrono::milliseconds timeout) {
   const auto deadline = Clock::now() + timeout;
   for (std::size_t i = 0; i < made.size(); ++i) {
@@ -166,8 +137,8 @@ Status Cgroup::check(const Placement& placement, const plan::Resources& resource
     return {};  // --cgroup-manager disabled: the user has chosen to have no limits
   }
   const Controllers controllers = TRY(find_controllers(placement, resources));
-  TRY(limits_for(placement, resources, controllers));
-  return {};
+  TRY(enforceable_limits(resources, controllers));
+  return check_device_rules(placement, resources.devices);
 }
 
 bool Cgroup::asks_for_limits(const plan::Resources& resources) {
@@ -204,8 +175,9 @@ Status Cgroup::apply(const plan::Resources& resources) {
     return {};
   }
   const Controllers controllers = TRY(find_controllers(self.placement, resources));
-  const Limits limits = TRY(limits_for(self.placement, resources, controllers));
-  TRY_CONTEXT(self.enable_unified(limits, controllers), "set the limits of the cgroup");
+  const Limits limits = TRY(enforceable_limits(resources, controllers));
+  TRY(check_device_rules(self.placement, resources.devices));
+  TRY_CONTEXT(enable_unified(self.placement, limits, controllers), "set the limits of the cgroup");
   if (resources.memory.check_before_update && !self.is_new) {
     TRY(check_memory_in_use(self.placement, limits.unified));
   }
@@ -216,6 +188,10 @@ Status Cgroup::apply(const plan::Resources& resources) {
               "set the device rules of the cgroup");
   self.fork_refused = resources.pids_limit == 0;
   return {};
+}
+
+Status Cgroup::update(const plan::Resources& resources) {
+  return update_limits(implementation_->placement, resources);
 }
 
 int Cgroup::clone_fd() const {

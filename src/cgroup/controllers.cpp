@@ -117,6 +117,32 @@ Result<Controllers> find_controllers(const Placement& placement, const plan::Res
   return controllers;
 }
 
+Result<Limits> enforceable_limits(const plan::Resources& resources, const Controllers& controllers) {
+  std::vector<MissingController> missing;
+  Limits limits = TRY(translate(resources, controllers, &missing));
+  if (!missing.empty()) {
+    // Best effort: without it the error has a less precise cure.
+    const std::string proc_cgroups = sys::read_file(AT_FDCWD, "/proc/cgroups", 64UL * 1024).value_or("");
+    return std::unexpected(explain_missing(missing.front(), controllers, proc_cgroups));
+  }
+  return limits;
+}
+
+Status enable_unified(const Placement& placement, const Limits& limits, const Controllers& controllers) {
+  const Directory* directory = find_directory(placement, "");
+  if (directory == nullptr || (!controllers.legacy.empty() && limits.unified.empty())) {
+    return {};
+  }
+  std::vector<std::string> needed;
+  for (const FileWrite& write : limits.unified) {
+    if (write.controller != "cgroup") {
+      needed.push_back(write.controller);
+    }
+  }
+  return unified::enable_controllers(hierarchy_root(placement, *directory), directory->path,
+                                     controllers.legacy.empty() ? controllers.unified : needed, needed);
+}
+
 Error explain_missing(const MissingController& missing, const Controllers& controllers, std::string_view proc_cgroups) {
   std::string where =
       missing.unified_only ? "there is no cgroup2" : "no cgroup v1 hierarchy below /sys/fs/cgroup has it";

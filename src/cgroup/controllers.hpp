@@ -17,6 +17,13 @@ namespace berth::cgroup {
 /// v1, or when a limit needs one.
 Result<Controllers> find_controllers(const Placement& placement, const plan::Resources& resources);
 
+/// The limits as writes; an error if a controller that one needs is missing.
+Result<Limits> enforceable_limits(const plan::Resources& resources, const Controllers& controllers);
+
+/// Gives the container's cgroup its controllers of cgroup2. On a host without v1, all of them: engines read their
+/// statistics. Beside v1, only what a limit needs.
+Status enable_unified(const Placement& placement, const Limits& limits, const Controllers& controllers);
+
 /// Pure. The error for a limit without a controller: names limit, controller and, by the text of /proc/cgroups, the
 /// cure.
 Error explain_missing(const MissingController& missing, const Controllers& controllers, std::string_view proc_cgroups);

@@ -7,7 +7,9 @@
 
 #include <linux/bpf.h>
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace berth::cgroup {
@@ -39,6 +41,16 @@ struct DeviceWrites {
 /// Pure. cgroup v1 has one default and a list of exceptions; a rule that takes a part out of a wider exception has no
 /// form there, and is an error (nothing wider or narrower than asked is written).
 Result<DeviceWrites> device_writes(const std::vector<plan::DeviceRule>& rules);
+
+/// One write to devices.allow or devices.deny.
+struct DeviceChange {
+  bool allow = false;
+  std::string rule;
+  friend bool operator==(const DeviceChange&, const DeviceChange&) = default;
+};
+/// Pure. From what `devices_list` shows to what `wanted` describes, allowing before denying. Nothing where one of them
+/// allows by default: the file does not show what is denied then.
+std::optional<std::vector<DeviceChange>> device_changes(std::string_view devices_list, const DeviceWrites& wanted);
 }  // namespace legacy
 
 namespace unified {

@@ -14,8 +14,6 @@
 namespace berth::cgroup {
 namespace {
 
-constexpr std::string_view kUnlimited = "9223372036854771712";  // in bytes, as v1 shows PAGE_COUNTER_MAX
-
 void add_limit_hint(Error& error, const FileWrite& write) {
   if (error.is(ENOENT) && (write.file.starts_with("memory.memsw.") || write.file == "memory.swap.max")) {
     error.add_hint("swap is not counted on this host: boot with swapaccount=1, or take the limit out");
@@ -30,6 +28,8 @@ void add_limit_hint(Error& error, const FileWrite& write) {
         "a period has 1000 to 1000000 microseconds, a quota at least 1000 and no more than the parent's share");
   } else if (error.is(EINVAL) && write.file == "memory.memsw.limit_in_bytes") {
     error.add_hint("it holds memory and swap together, so it cannot be less than memory/limit, which must be set too");
+  } else if (error.is(EINVAL) && (write.file == "cpu.shares" || write.file == "cpu.weight")) {
+    error.add_hint("who is idle has no share: set cpu/idle to 0 as well");
   } else if (error.is(EINVAL) && write.file == "memory.use_hierarchy") {
     error.add_hint("Linux 5.11 and later always count the children's memory");
   } else if (error.is(ENODEV) && (write.controller == "blkio" || write.controller == "io")) {
@@ -37,19 +37,6 @@ void add_limit_hint(Error& error, const FileWrite& write) {
   } else if (write.controller == "cpuset" && (error.is(EACCES) || error.is(EINVAL) || error.is(ERANGE))) {
     error.add_hint("these are not all online and in the parent's cpuset");
   }
-}
-
-// Linux 5.16 refuses this limit, and later versions take it and do nothing.
-Status confirm_kernel_memory(const std::string& directory, const FileWrite& write, Status written) {
-  if (written && TRY(sys::read_file(AT_FDCWD, directory + "/" + write.file, 4096)).size() < kUnlimited.size()) {
-    return {};
-  }
-  if (!written && !written.error().is(EOPNOTSUPP)) {
-    return written;
-  }
-  Error error(ErrorKind::kConfig, "this kernel has no limit for kernel memory alone");
-  error.add_hint("memory/limit counts kernel memory too");
-  return std::unexpected(std::move(error));
 }
 
 Status write_one(const std::string& directory, const FileWrite& write) {
@@ -62,9 +49,6 @@ Status write_one(const std::string& directory, const FileWrite& write) {
       return {};
     }
   }
-  if (write.file == "memory.kmem.limit_in_bytes" && write.value != "-1") {
-    written = confirm_kernel_memory(directory, write, std::move(written));
-  }
   if (!written) {
     add_limit_hint(written.error(), write);
     written.error().add_context("limit " + write.property);
@@ -72,11 +56,14 @@ Status write_one(const std::string& directory, const FileWrite& write) {
   return written;
 }
 
-template <class PathOf>
-Status write_limits(const std::vector<FileWrite>& writes, PathOf path_of) {
+const std::string& path_of(const Placement& placement, const FileWrite& write, bool unified) {
+  return find_directory(placement, unified ? "" : write.controller)->path;
+}
+
+Status write_limits(const Placement& placement, const std::vector<FileWrite>& writes, bool unified) {
   std::vector<const FileWrite*> again;
   for (const FileWrite& write : writes) {
-    Status written = write_one(path_of(write), write);
+    Status written = write_one(path_of(placement, write, unified), write);
     if (!written && written.error().is(EINVAL)) {
       again.push_back(&write);
     } else if (!written) {
@@ -84,22 +71,40 @@ Status write_limits(const std::vector<FileWrite>& writes, PathOf path_of) {
     }
   }
   for (const FileWrite* write : again) {
-    TRY(write_one(path_of(*write), *write));
+    TRY(write_one(path_of(placement, *write, unified), *write));
   }
   return {};
+}
+
+Status restore_limits(const Placement& placement, const std::vector<FileWrite>& values, bool unified) {
+  const auto restore_all = [&] {
+    Status result;
+    for (const FileWrite& value : values) {
+      Status written = write_one(path_of(placement, value, unified), value);
+      if (!written && result && !written.error().is(ENODEV)) {  // a device that is not there has no limit
+        result = std::move(written);
+      }
+    }
+    return result;
+  };
+  // The second round takes what an other value stood in the way of: memory and swap, quota and burst.
+  return restore_all() ? Status() : restore_all();
 }
 
 }  // namespace
 
 Status write_legacy_limits(const Placement& placement, const std::vector<FileWrite>& writes) {
-  return write_limits(writes, [&](const FileWrite& write) -> const std::string& {
-    return find_directory(placement, write.controller)->path;
-  });
+  return write_limits(placement, writes, false);
+}
+Status write_unified_limits(const Placement& placement, const std::vector<FileWrite>& writes) {
+  return write_limits(placement, writes, true);
 }
 
-Status write_unified_limits(const Placement& placement, const std::vector<FileWrite>& writes) {
-  return write_limits(writes,
-                      [&](const FileWrite&) -> const std::string& { return find_directory(placement, "")->path; });
+Status restore_legacy_limits(const Placement& placement, const std::vector<FileWrite>& values) {
+  return restore_limits(placement, values, false);
+}
+Status restore_unified_limits(const Placement& placement, const std::vector<FileWrite>& values) {
+  return restore_limits(placement, values, true);
 }
 
 Status check_memory_in_use(const Placement& placement, const std::vector<FileWrite>& unified_writes) {

@@ -15,6 +15,11 @@ namespace berth::cgroup {
 Status write_legacy_limits(const Placement& placement, const std::vector<FileWrite>& writes);
 Status write_unified_limits(const Placement& placement, const std::vector<FileWrite>& writes);
 
+/// Puts values back that were there before. Goes on after a failure and reports the first, after it has tried each
+/// twice.
+Status restore_legacy_limits(const Placement& placement, const std::vector<FileWrite>& values);
+Status restore_unified_limits(const Placement& placement, const std::vector<FileWrite>& values);
+
 /// memory/checkBeforeUpdate: refuses a memory limit below what is in use, which the kernel would enforce by killing.
 /// cgroup2 only: v1 refuses by itself.
 Status check_memory_in_use(const Placement& placement, const std::vector<FileWrite>& unified_writes);

@@ -5,6 +5,7 @@
 #include <berth/container/create.hpp>
 #include <berth/container/lifecycle.hpp>
 #include <berth/plan/features.hpp>
+#include <berth/plan/lower.hpp>
 #include <berth/spec/default_config.hpp>
 #include <berth/spec/features.hpp>
 #include <berth/sys/file.hpp>
@@ -84,6 +85,12 @@ Status send_signal(const container::StateStore& store, const Request& request) {
   return container::kill(store, request.id(), signal, request.all);
 }
 
+Status update_limits(const container::StateStore& store, const Request& request) {
+  const spec::Resources resources = TRY(read_update(request.update));
+  const plan::Resources limits = TRY(plan::lower_update(resources));
+  return container::update(store, request.id(), limits);
+}
+
 Result<int> perform(const Request& request) {
   const container::StateStore store(request.root);
   switch (request.command) {
@@ -118,6 +125,9 @@ Result<int> perform(const Request& request) {
       break;
     case Command::kResume:
       TRY(container::resume(store, request.id()));
+      break;
+    case Command::kUpdate:
+      TRY(update_limits(store, request));
       break;
     case Command::kSpec:
       TRY(write_default_config(request));

@@ -125,6 +125,23 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
      }},
     {Command::kPause, "pause", "freeze all processes of a container", add_id},
     {Command::kResume, "resume", "let a paused container go on", add_id},
+    {Command::kUpdate, "update", "change the limits of a container",
+     [](CLI::App& command, Parsed& parsed) {
+       UpdateOptions& update = parsed.request.update;
+       command
+           .add_option("-r,--resources", update.document,
+                       "JSON file with the new limits, as /linux/resources has them (- for stdin); other options are "
+                       "ignored then")
+           ->type_name("FILE");
+       for (std::size_t index = 0; index < kLimitOptionCount; ++index) {
+         const LimitOption& option = kLimitOptions.at(index);
+         CLI::Option* added = command.add_option(option.name, update.limits.at(index), option.description);
+         if (option.hidden) {
+           added->group("");
+         }
+       }
+       add_id(command, parsed);
+     }},
     {Command::kSpec, "spec", "write a new config.json",
      [](CLI::App& command, Parsed& parsed) {
        command.add_option("-b,--bundle", parsed.request.run.create.bundle, "directory to write it to")

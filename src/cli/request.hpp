@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/update_options.hpp"
+
 namespace berth::cli {
 
 enum class Command : std::uint8_t {
@@ -24,6 +26,7 @@ enum class Command : std::uint8_t {
   kPs,
   kPause,
   kResume,
+  kUpdate,
   kSpec,
   kFeatures,
 };
@@ -45,6 +48,7 @@ struct Request {
   bool quiet = false;
   std::string format = "table";
   std::vector<std::string> ps_arguments;
+  UpdateOptions update;
 
   [[nodiscard]] const std::string& id() const { return run.create.id; }
 };

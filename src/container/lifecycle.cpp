@@ -141,6 +141,14 @@ Status resume(const StateStore& store, const std::string& id) {
   return cgroup::Cgroup::open(placement_of(*locked.record)).thaw();
 }
 
+Status update(const StateStore& store, const std::string& id, const plan::Resources& resources) {
+  const Locked locked = TRY(lock_and_observe(store, id));
+  if (!locked.observation.process) {
+    return wrong_state("container not running", locked.observation.status);
+  }
+  return cgroup::Cgroup::open(placement_of(*locked.record)).update(resources);
+}
+
 Result<spec::State> state(const StateStore& store, const std::string& id) {
   const ContainerDirectory directory = TRY(store.open(id));
   const auto record = TRY(directory.load());

@@ -1,3 +1,5 @@
+#include <berth/base/log.hpp>
+
 #include <charconv>
 #include <limits>
 
@@ -37,13 +39,13 @@ void lower_memory(Problems& problems, const spec::MemoryResources& entry, Memory
   plan.limit = lower_bytes(problems, entry.limit, "limit");
   plan.reservation = lower_bytes(problems, entry.reservation, "reservation");
   plan.swap = lower_bytes(problems, entry.swap, "swap");
-  plan.kernel = lower_bytes(problems, entry.kernel, "kernel");
+  // runtime-spec 1.0.2: NOT RECOMMENDED. Linux 5.16 gave the limit up, and cgroup2 never had it.
+  if (const auto kernel = lower_bytes(problems, entry.kernel, "kernel"); kernel && *kernel != -1) {
+    log::warning("/linux/resources/memory/kernel has no effect: memory/limit counts kernel memory too");
+  }
   plan.kernel_tcp = lower_bytes(problems, entry.kernel_tcp, "kernelTCP");
-  // Deprecated limits that limit nothing, as old engines write them; recent kernels have no file for them.
-  for (std::optional<std::int64_t>* deprecated : {&plan.kernel, &plan.kernel_tcp}) {
-    if (*deprecated == -1) {
-      deprecated->reset();
-    }
+  if (plan.kernel_tcp == -1) {
+    plan.kernel_tcp.reset();  // as old engines write it for "no limit"; recent kernels have no file for it
   }
   if (plan.swap && plan.limit && *plan.swap != -1 && (*plan.limit == -1 || *plan.swap < *plan.limit)) {
     problems.add("/linux/resources/memory/swap", fmt::format("{}", *plan.swap),
@@ -187,6 +189,20 @@ void lower_resources(Lowering& lowering) {
   }
   lower_network(entry.network, plan);
   lower_unified(lowering);
+}
+
+Result<Resources> lower_update(const spec::Resources& resources) {
+  spec::Config config;
+  config.linux.emplace().resources = resources;
+  Problems problems;
+  ContainerPlan plan;
+  const HostFacts facts;
+  Lowering lowering{config, *config.linux, config.oci_version, facts, problems, plan};
+  lower_resources(lowering);
+  if (!problems.empty()) {
+    return std::unexpected(problems.error());
+  }
+  return std::move(plan.resources);
 }
 
 }  // namespace berth::plan

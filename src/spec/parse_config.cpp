@@ -77,4 +77,17 @@ Result<Config> parse_config(std::string_view text) {
   return config;
 }
 
+Result<Resources> parse_resources(std::string_view text) {
+  Value document = TRY(parse_json(text));
+  Problems problems;
+  const Cursor config(document, problems);
+  const Cursor linux(config, "linux", document);
+  Resources resources;
+  read(Cursor(linux, "resources", document), resources);
+  if (!problems.empty()) {
+    return std::unexpected(problems.error());
+  }
+  return resources;
+}
+
 }  // namespace berth::spec

@@ -75,15 +75,14 @@ TEST_CASE("memory limits on v1") {
   memory.limit = 1048576;
   memory.reservation = 524288;
   memory.swap = 2097152;
-  memory.kernel = 65536;
   memory.kernel_tcp = 4096;
   memory.swappiness = 0;
   memory.disable_oom_killer = true;
   memory.use_hierarchy = true;
-  CHECK(v1(with_memory(memory)) == Texts{"memory.use_hierarchy=1", "memory.kmem.limit_in_bytes=65536",
-                                         "memory.limit_in_bytes=1048576", "memory.memsw.limit_in_bytes=2097152",
-                                         "memory.soft_limit_in_bytes=524288", "memory.kmem.tcp.limit_in_bytes=4096",
-                                         "memory.swappiness=0", "memory.oom_control=1"});
+  CHECK(v1(with_memory(memory)) == Texts{"memory.use_hierarchy=1", "memory.limit_in_bytes=1048576",
+                                         "memory.memsw.limit_in_bytes=2097152", "memory.soft_limit_in_bytes=524288",
+                                         "memory.kmem.tcp.limit_in_bytes=4096", "memory.swappiness=0",
+                                         "memory.oom_control=1"});
   CHECK(v1(with_memory({.limit = -1})) == Texts{"memory.limit_in_bytes=-1", "memory.memsw.limit_in_bytes=-1?"});
   CHECK(v1(with_memory({.limit = 4096, .swap = -1})) ==
         Texts{"memory.limit_in_bytes=4096", "memory.memsw.limit_in_bytes=-1?"});
@@ -101,7 +100,7 @@ TEST_CASE("memory limits on v2") {
   CHECK(v2(with_memory({.limit = 4096})) == Texts{"memory.max=4096"});
   CHECK(v2(with_memory({.reservation = -1})) == Texts{"memory.low=max"});
   // These say what cgroup2 does anyway.
-  CHECK(v2(with_memory({.kernel = -1, .kernel_tcp = -1, .disable_oom_killer = false, .use_hierarchy = true})).empty());
+  CHECK(v2(with_memory({.kernel_tcp = -1, .disable_oom_killer = false, .use_hierarchy = true})).empty());
 }
 
 TEST_CASE("memory limits that cgroup2 does not have are errors") {
@@ -109,7 +108,6 @@ TEST_CASE("memory limits that cgroup2 does not have are errors") {
       {{.swap = 4096}, "/linux/resources/memory/swap is 4096"},
       {{.limit = -1, .swap = 4096}, "/linux/resources/memory/swap is 4096"},
       {{.limit = 8192, .swap = 4096}, "/linux/resources/memory/swap is 4096"},
-      {{.kernel = 4096}, "/linux/resources/memory/kernel:"},
       {{.kernel_tcp = 4096}, "/linux/resources/memory/kernelTCP:"},
       {{.swappiness = 60}, "/linux/resources/memory/swappiness:"},
       {{.disable_oom_killer = true}, "/linux/resources/memory/disableOOMKiller:"},

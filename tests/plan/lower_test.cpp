@@ -74,7 +74,6 @@ TEST_CASE("The good examples of the specification for Linux become plans") {
   CHECK(example.process.capabilities.value().ambient == std::uint64_t{1} << 10);
   CHECK(example.hooks.prestart.size() == 2);
   CHECK(example.hooks.poststart.at(0).timeout == std::chrono::seconds(5));
-  CHECK_FALSE(example.resources.memory.kernel.has_value());
   CHECK(example.rootfs.devices.size() == 8);
 }
 

@@ -49,7 +49,6 @@ TEST_CASE("What engines write as 0 for not set is not set") {
   CHECK_FALSE(plan.memory.limit.has_value());
   CHECK_FALSE(plan.memory.reservation.has_value());
   CHECK_FALSE(plan.memory.swap.has_value());
-  CHECK_FALSE(plan.memory.kernel.has_value());
   CHECK_FALSE(plan.memory.kernel_tcp.has_value());
   CHECK(plan.memory.swappiness == 0U);
 }
@@ -88,7 +87,6 @@ TEST_CASE("Limits are kept as they are") {
   CHECK(plan.memory.limit == 5);
   CHECK(plan.memory.reservation == -1);
   CHECK(plan.memory.swap == 6);
-  CHECK(plan.memory.kernel == 7);
   CHECK(plan.memory.kernel_tcp == 8);
   CHECK(plan.memory.disable_oom_killer == true);
   CHECK(plan.memory.use_hierarchy == false);

@@ -65,6 +65,10 @@ class Cgroup {
   [[nodiscard]] const Placement& placement() const;
   /// Writes all limits, device rules included.
   Status apply(const plan::Resources& resources);
+  /// Changes the limits that `resources` has, and device rules if it has any, while processes run; the others stay.
+  /// All or nothing: where one is refused, those before it get their old values back. Half a limit is completed with
+  /// what is in force: quota without period, memory/swap without memory/limit.
+  Status update(const plan::Resources& resources);
   /// Descriptor of the cgroup2 directory for CLONE_INTO_CGROUP, or -1 where processes must be added by add(): without
   /// cgroup2, and after apply() of a pids limit of 0, under which nothing can be forked there.
   [[nodiscard]] int clone_fd() const;

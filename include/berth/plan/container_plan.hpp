@@ -243,7 +243,6 @@ struct MemoryLimits {
   std::optional<std::int64_t> limit;  ///< bytes; -1: no limit
   std::optional<std::int64_t> reservation;
   std::optional<std::int64_t> swap;  ///< memory and swap together
-  std::optional<std::int64_t> kernel;
   std::optional<std::int64_t> kernel_tcp;
   std::optional<std::uint64_t> swappiness;
   std::optional<bool> disable_oom_killer;

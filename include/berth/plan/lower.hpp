@@ -22,4 +22,8 @@ struct HostFacts {
 /// line of `POINTER: VALUE: EXPECTATION`, joined by "; ".
 Result<ContainerPlan> lower(const spec::Config& config, const std::string& bundle, const HostFacts& facts);
 
+/// New limits for a container that exists: those that are set. A pids limit of 0 is "not set" here, as engines write
+/// it: this document says no version of the specification.
+Result<Resources> lower_update(const spec::Resources& resources);
+
 }  // namespace berth::plan

@@ -14,4 +14,8 @@ namespace berth::spec {
 /// specification wants. What values mean is checked by plan::lower().
 Result<Config> parse_config(std::string_view text);
 
+/// Reads a document that holds what /linux/resources of a configuration does, which errors name so: the argument of
+/// `update --resources`.
+Result<Resources> parse_resources(std::string_view text);
+
 }  // namespace berth::spec

@@ -1,6 +1,9 @@
 #include "cgroup/devices.hpp"
 
 #include <algorithm>
+#include <map>
+
+#include "cgroup/layout.hpp"
 
 namespace berth::cgroup::legacy {
 namespace {
@@ -123,6 +126,40 @@ Result<DeviceWrites> device_writes(const std::vector<DeviceRule>& rules) {
     }
   }
   return list.writes();
+}
+
+std::optional<std::vector<DeviceChange>> device_changes(std::string_view devices_list, const DeviceWrites& wanted) {
+  if (wanted.first_file != "devices.deny" || devices_list.starts_with('a')) {
+    return std::nullopt;
+  }
+  // Access by "c 1:3": the kernel keeps one entry for each.
+  using Access = std::map<std::string, std::string>;
+  const auto access_of = [](const std::vector<std::string>& rules) {
+    Access access;
+    for (const std::string& rule : rules) {
+      const std::size_t end = std::min(rule.rfind(' '), rule.size() - 1);
+      access[rule.substr(0, end)] = rule.substr(end + 1);
+    }
+    return access;
+  };
+  const Access before = access_of(split(devices_list, '\n'));
+  const Access after = access_of(wanted.others);
+  std::vector<DeviceChange> changes;
+  const auto add = [&](const Access& of, const Access& without, bool allow) {
+    for (const auto& [device, access] : of) {
+      const auto other = without.find(device);
+      std::string letters = access;
+      std::erase_if(letters, [&](char letter) {
+        return other != without.end() && other->second.find(letter) != std::string::npos;
+      });
+      if (!letters.empty()) {
+        changes.push_back({allow, device + " " + letters});
+      }
+    }
+  };
+  add(after, before, true);
+  add(before, after, false);
+  return changes;
 }
 
 }  // namespace berth::cgroup::legacy

@@ -21,10 +21,6 @@ Result<std::vector<FileWrite>> memory(const plan::Resources& resources) {
   if (memory.use_hierarchy) {
     writes.push_back(write("useHierarchy", "memory.use_hierarchy", *memory.use_hierarchy ? "1" : "0"));
   }
-  // Only a cgroup without processes may change it.
-  if (memory.kernel) {
-    writes.push_back(write("kernel", "memory.kmem.limit_in_bytes", fmt::to_string(*memory.kernel)));
-  }
   if (memory.limit) {
     writes.push_back(write("limit", "memory.limit_in_bytes", fmt::to_string(*memory.limit)));
   }

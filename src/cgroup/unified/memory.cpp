@@ -23,9 +23,6 @@ std::unexpected<Error> no_counterpart(const char* property, const char* instead)
 }
 
 Status refuse_what_only_v1_has(const plan::MemoryLimits& memory) {
-  if (memory.kernel && *memory.kernel >= 0) {
-    return no_counterpart("kernel", "memory/limit counts kernel memory too; take this one out");
-  }
   if (memory.kernel_tcp && *memory.kernel_tcp >= 0) {
     return no_counterpart("kernelTCP", "memory/limit counts socket buffers too; take this one out");
   }

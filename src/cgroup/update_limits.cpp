@@ -1,0 +1,166 @@
+#include "cgroup/update_limits.hpp"
+
+#include <berth/base/log.hpp>
+#include <berth/sys/file.hpp>
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+
+#include "cgroup/controllers.hpp"
+#include "cgroup/devices.hpp"
+#include "cgroup/place.hpp"
+#include "cgroup/write_limits.hpp"
+
+namespace berth::cgroup {
+namespace {
+
+constexpr std::size_t kFileLimit = 64UL * 1024;
+
+// Nothing where the kernel has no such file.
+Result<std::optional<std::string>> read_limit(const std::string& path) {
+  auto text = sys::read_file(AT_FDCWD, path, kFileLimit);
+  if (!text && text.error().is(ENOENT)) {
+    return std::nullopt;
+  }
+  return TRY(std::move(text));
+}
+
+Result<plan::Resources> complete(const Directory* unified, const plan::Resources& asked) {
+  plan::Resources resources = asked;
+  if (unified == nullptr) {
+    return resources;
+  }
+  unified::InForce in_force;
+  if (asked.cpu.quota || asked.cpu.period) {
+    in_force.cpu_max = TRY(read_limit(unified->path + "/cpu.max")).value_or("");
+  }
+  if (asked.memory.limit || asked.memory.swap) {
+    in_force.memory_max = TRY(read_limit(unified->path + "/memory.max")).value_or("");
+    in_force.memory_swap_max = TRY(read_limit(unified->path + "/memory.swap.max")).value_or("");
+  }
+  unified::complete(resources, in_force);
+  return resources;
+}
+
+// What the files of these writes hold now. In the order of the writes.
+Result<std::vector<FileWrite>> values_before(const Placement& placement, const std::vector<FileWrite>& writes,
+                                             bool unified) {
+  std::vector<FileWrite> before;
+  for (const FileWrite& write : writes) {
+    const std::string& directory = find_directory(placement, unified ? "" : write.controller)->path;
+    for (const std::string& file : {write.file, write.fallback_file}) {
+      const auto text = file.empty() ? std::nullopt : TRY(read_limit(directory + "/" + file));
+      if (text) {
+        FileWrite at = write;
+        at.file = file;
+        at.value = file == write.file ? write.value : write.fallback_value;
+        before.push_back(undo_of(at, *text));
+        break;
+      }
+    }
+    // The kernel forgets the share of who becomes idle.
+    const bool was_busy = !before.empty() && before.back().file == "cpu.idle" && before.back().value == "0";
+    if (was_busy && write.file == "cpu.idle" && write.value != "0") {
+      FileWrite share = write;
+      share.file = unified ? "cpu.weight" : "cpu.shares";
+      before.push_back(undo_of(share, TRY(read_limit(directory + "/" + share.file)).value_or("")));
+    }
+  }
+  return before;
+}
+
+// The write that a true in the configuration has; for a new cgroup a false needs none.
+void add_oom_killer(const Placement& placement, const plan::Resources& resources, Limits& limits) {
+  if (resources.memory.disable_oom_killer == false && find_directory(placement, "memory") != nullptr) {
+    limits.legacy.push_back({.property = "/linux/resources/memory/disableOOMKiller",
+                             .controller = "memory",
+                             .file = "memory.oom_control",
+                             .value = "0"});
+  }
+}
+
+Status write_all(const Placement& placement, const Limits& limits, const plan::Resources& resources) {
+  TRY(write_legacy_limits(placement, limits.legacy));
+  TRY(write_unified_limits(placement, limits.unified));
+  return resources.devices.empty() ? Status() : apply_device_rules(placement, -1, false, resources.devices);
+}
+
+std::string first_word(std::string_view text) {
+  return std::string(text.substr(0, text.find(' ')));
+}
+
+// What a file with a line for each device says where it has none for this one.
+std::string no_limit_of(const std::string& file, const std::string& device) {
+  if (file == "io.max") {
+    return device + " rbps=max wbps=max riops=max wiops=max";
+  }
+  if (file == "io.latency") {
+    return device + " target=0";
+  }
+  return device + (file.find("weight") != std::string::npos ? " default" : " 0");
+}
+
+}  // namespace
+
+FileWrite undo_of(const FileWrite& write, std::string_view text) {
+  FileWrite undo = write;
+  undo.fallback_file.clear();
+  undo.fallback_value.clear();
+  const std::string key = first_word(write.value);
+  const std::vector<std::string> lines = split(text, '\n');
+  const auto of_key = std::ranges::find_if(lines, [&](const std::string& line) { return first_word(line) == key; });
+  if (key.size() == write.value.size()) {  // one value alone
+    const std::string line = lines.empty() ? "" : lines.front();
+    undo.value = write.file == "memory.oom_control" ? line.substr(line.rfind(' ') + 1) : line;
+  } else if (of_key != lines.end()) {  // a line for each device, interface...
+    undo.value = *of_key;
+  } else if (key.find(':') != std::string::npos) {
+    undo.value = no_limit_of(write.file, key);
+  } else {  // cpu.max
+    undo.value = lines.empty() ? "" : lines.front();
+  }
+  if (undo.value.empty()) {
+    undo.value = "\n";  // an empty cpuset of cgroup2
+  }
+  return undo;
+}
+
+Status update_limits(const Placement& placement, const plan::Resources& asked) {
+  if (placement.directories.empty()) {
+    Error error(ErrorKind::kState, "there is no cgroup that could limit anything");
+    error.add_hint("the container was made with --cgroup-manager disabled");
+    return std::unexpected(std::move(error));
+  }
+  const Directory* unified = find_directory(placement, "");
+  const plan::Resources resources = TRY(complete(unified, asked));
+  const Controllers controllers = TRY(find_controllers(placement, resources));
+  Limits limits = TRY(enforceable_limits(resources, controllers));
+  add_oom_killer(placement, resources, limits);
+  if (!resources.devices.empty()) {
+    TRY(check_device_rules(placement, resources.devices));
+  }
+  TRY(enable_unified(placement, limits, controllers));
+  if (asked.memory.check_before_update && asked.memory.limit) {
+    TRY(check_memory_in_use(placement, limits.unified));
+  }
+  // What cannot be taken back comes last: cgroup2 enforces a low memory.max by killing.
+  std::ranges::stable_partition(limits.unified, [](const FileWrite& write) { return write.file != "memory.max"; });
+
+  const std::vector<FileWrite> legacy_before = TRY(values_before(placement, limits.legacy, false));
+  const std::vector<FileWrite> unified_before = TRY(values_before(placement, limits.unified, true));
+  Status written = write_all(placement, limits, resources);
+  if (!written) {
+    for (const Status& restored :
+         {restore_legacy_limits(placement, legacy_before), restore_unified_limits(placement, unified_before)}) {
+      if (!restored) {
+        log::warning("the limits are not as they were before: {}", restored.error().message());
+      }
+    }
+  }
+  return written;
+}
+
+}  // namespace berth::cgroup

@@ -1,0 +1,146 @@
+#include "cli/update_options.hpp"
+
+#include <berth/base/log.hpp>
+#include <berth/spec/parse.hpp>
+#include <berth/sys/file.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <concepts>
+#include <limits>
+#include <optional>
+
+namespace berth::cli {
+namespace {
+
+constexpr std::size_t kMaxDocument = 1024UL * 1024;
+constexpr std::uint64_t kMostPartsOfOne = 1000;
+
+template <std::integral Integer>
+Status read_number(const std::string& text, std::optional<Integer>& number) {
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, number.emplace());
+  if (parsed.ec != std::errc() || parsed.ptr != end) {
+    return fail(ErrorKind::kUsage, "\"{}\" is not a number for it", one_line(text));
+  }
+  return {};
+}
+
+Status read_bytes(const std::string& text, std::optional<std::int64_t>& bytes) {
+  bytes = TRY(parse_bytes(text));
+  return {};
+}
+
+Status ignore_kernel_memory(spec::Resources& /*resources*/, const std::string& /*text*/) {
+  log::warning("kernel memory has no limit of its own any more: --memory counts it too");
+  return {};
+}
+
+Status refuse_rdt(spec::Resources& /*resources*/, const std::string& /*text*/) {
+  return fail(ErrorKind::kUsage, "this version does not support Intel RDT");
+}
+
+// Of two: 20 for "m", "MB", " MiB". The letters' case does not matter.
+std::optional<unsigned> power_of_unit(std::string unit) {
+  for (char& letter : unit) {
+    letter = static_cast<char>(letter | 0x20);  // a space stays
+  }
+  unit.erase(0, unit.find_first_not_of(' '));
+  static constexpr std::string_view kUnits = "bkmgtp";
+  const std::size_t index = unit.empty() ? 0 : kUnits.find(unit.front());
+  const bool plain = unit.size() < 2 || (index > 0 && (unit.substr(1) == "b" || unit.substr(1) == "ib"));
+  return index < kUnits.size() && plain ? std::optional(static_cast<unsigned>(10 * index)) : std::nullopt;
+}
+
+using Resources = spec::Resources;
+using Text = const std::string&;
+
+}  // namespace
+
+const std::array<LimitOption, kLimitOptionCount> kLimitOptions = {{
+    {"--blkio-weight", "weight of block io, 10 to 1000", false,
+     [](Resources& r, Text text) { return read_number(text, r.block_io.weight); }},
+    {"--cpu-period", "microseconds that a quota is for", false,
+     [](Resources& r, Text text) { return read_number(text, r.cpu.period); }},
+    {"--cpu-quota", "microseconds of cpu time in each period, -1 for no limit", false,
+     [](Resources& r, Text text) { return read_number(text, r.cpu.quota); }},
+    {"--cpu-burst", "microseconds that may be saved up for later periods", false,
+     [](Resources& r, Text text) { return read_number(text, r.cpu.burst); }},
+    {"--cpu-share", "share of the cpu, beside those of others", false,
+     [](Resources& r, Text text) { return read_number(text, r.cpu.shares); }},
+    {"--cpu-rt-period", "microseconds that a real-time budget is for", false,
+     [](Resources& r, Text text) { return read_number(text, r.cpu.realtime_period); }},
+    {"--cpu-rt-runtime", "microseconds for real-time processes in each period", false,
+     [](Resources& r, Text text) { return read_number(text, r.cpu.realtime_runtime); }},
+    {"--cpu-idle", "1: run only when nobody else wants to", false,
+     [](Resources& r, Text text) { return read_number(text, r.cpu.idle); }},
+    {"--cpuset-cpus", "cpus to run on, as 0-3,5", false,
+     [](Resources& r, Text text) { return r.cpu.cpus = text, Status(); }},
+    {"--cpuset-mems", "memory nodes to take memory from", false,
+     [](Resources& r, Text text) { return r.cpu.mems = text, Status(); }},
+    {"--memory", "bytes of memory, as 64m; -1 for no limit", false,
+     [](Resources& r, Text text) { return read_bytes(text, r.memory.limit); }},
+    {"--memory-reservation", "bytes of memory that are left when memory is short", false,
+     [](Resources& r, Text text) { return read_bytes(text, r.memory.reservation); }},
+    {"--memory-swap", "bytes of memory and swap together, -1 for no limit", false,
+     [](Resources& r, Text text) { return read_bytes(text, r.memory.swap); }},
+    {"--pids-limit", "number of processes and threads, -1 for no limit", false,
+     [](Resources& r, Text text) { return read_number(text, r.pids.limit); }},
+    {"--l3-cache-schema", "Intel RDT: share of the level 3 cache", false, refuse_rdt},
+    {"--mem-bw-schema", "Intel RDT: share of the memory bandwidth", false, refuse_rdt},
+    {"--kernel-memory", "accepted for older callers; ignored", true, ignore_kernel_memory},
+    {"--kernel-memory-tcp", "accepted for older callers; ignored", true, ignore_kernel_memory},
+}};
+
+Result<spec::Resources> read_update(const UpdateOptions& options) {
+  if (!options.document.empty()) {
+    const std::string text = options.document == "-"
+                                 ? TRY_CONTEXT(sys::read_all(STDIN_FILENO, kMaxDocument, "stdin"), "--resources")
+                                 : TRY_CONTEXT(sys::read_file(AT_FDCWD, options.document, kMaxDocument), "--resources");
+    return TRY_CONTEXT(spec::parse_resources(text), "--resources");
+  }
+  spec::Resources resources;
+  for (std::size_t index = 0; index < kLimitOptionCount; ++index) {
+    if (!options.limits.at(index).empty()) {
+      TRY_CONTEXT(kLimitOptions.at(index).set(resources, options.limits.at(index)), "{}", kLimitOptions.at(index).name);
+    }
+  }
+  return resources;
+}
+
+Result<std::int64_t> parse_bytes(const std::string& text) {
+  if (text == "-1") {
+    return -1;
+  }
+  const auto refuse = [&] {
+    return fail(ErrorKind::kUsage, "\"{}\" is not a size: a number with b, k, m, g, t or p, or -1 was expected",
+                one_line(text));
+  };
+  const char* const end = text.data() + text.size();
+  std::uint64_t whole = 0;
+  auto parsed = std::from_chars(text.data(), end, whole);
+  if (parsed.ec != std::errc()) {
+    return refuse();
+  }
+  std::uint64_t parts = 0;  // after the point
+  std::uint64_t parts_of_one = 1;
+  if (parsed.ptr != end && *parsed.ptr == '.') {
+    for (++parsed.ptr; parsed.ptr != end && *parsed.ptr >= '0' && *parsed.ptr <= '9'; ++parsed.ptr) {
+      if (parts_of_one < kMostPartsOfOne) {
+        parts = parts * 10 + static_cast<std::uint64_t>(*parsed.ptr - '0');
+        parts_of_one *= 10;
+      }
+    }
+  }
+  const std::optional<unsigned> power = power_of_unit(std::string(parsed.ptr, end));
+  if (!power || whole > (std::uint64_t{std::numeric_limits<std::int64_t>::max()} >> *power)) {
+    return refuse();
+  }
+  const std::uint64_t one = std::uint64_t{1} << *power;
+  return static_cast<std::int64_t>(whole * one + one / parts_of_one * parts +
+                                   one % parts_of_one * parts / parts_of_one);
+}
+
+}  // namespace berth::cli

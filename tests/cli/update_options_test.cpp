@@ -1,0 +1,51 @@
+#include "cli/update_options.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace berth;
+using namespace berth::cli;
+
+TEST_CASE("Sizes are read as engines write them") {
+  const std::pair<const char*, std::int64_t> table[] = {{"0", 0},
+                                                        {"-1", -1},
+                                                        {"1024", 1024},
+                                                        {"5b", 5},
+                                                        {"64k", 65536},
+                                                        {"64K", 65536},
+                                                        {"1m", 1048576},
+                                                        {"1MB", 1048576},
+                                                        {"1MiB", 1048576},
+                                                        {"1.5g", 1610612736},
+                                                        {"2 GB", 2147483648},
+                                                        {"0.25k", 256},
+                                                        {"1t", 1099511627776},
+                                                        {"7p", 7881299347898368}};
+  for (const auto& [text, bytes] : table) {
+    CAPTURE(text);
+    CHECK(parse_bytes(text).value() == bytes);
+  }
+  for (const char* text : {"", "-2", "x", "1x", "1bb", "1mm", "m", "1e3", "0x10", "1.2.3", "9000p", "1 m b", "inf"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_bytes(text).has_value());
+  }
+}
+
+TEST_CASE("Each option of update sets its limit") {
+  UpdateOptions options;
+  for (std::size_t index = 0; index < kLimitOptionCount; ++index) {
+    const std::string_view name = kLimitOptions.at(index).name;
+    if (name == "--memory-swap") {
+      options.limits.at(index) = "2k";
+    } else if (name == "--cpu-quota") {
+      options.limits.at(index) = "-1";
+    } else if (name == "--cpuset-cpus") {
+      options.limits.at(index) = "0-3";
+    }
+  }
+  const spec::Resources resources = read_update(options).value();
+  CHECK(resources.memory.swap == 2048);
+  CHECK(resources.cpu.quota == -1);
+  CHECK(resources.cpu.cpus == "0-3");
+  CHECK_FALSE(resources.memory.limit.has_value());
+  CHECK_FALSE(resources.pids.limit.has_value());
+}
