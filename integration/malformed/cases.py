@@ -389,10 +389,9 @@ NOT_ALLOWED = {
         "/linux/sysctl/user.max_user_namespaces: got",
     ),
     "unknown default action": (put("/linux/seccomp/defaultAction", "SCMP_ACT_NO"), "/linux/seccomp/defaultAction: got"),
-    "default action is NOTIFY": (put("/linux/seccomp/defaultAction", "SCMP_ACT_NOTIFY"), "/linux/seccomp/defaultAction: got"),
-    "NOTIFY on write": (
+    "NOTIFY without a listener": (
         put("/linux/seccomp/syscalls/1", {"names": ["write"], "action": "SCMP_ACT_NOTIFY"}),
-        "/linux/seccomp/syscalls/1/action: got",
+        "/linux/seccomp/listenerPath: got nothing",
     ),
     "unknown action": (put("/linux/seccomp/syscalls/3/action", "ALLOW"), "/linux/seccomp/syscalls/3/action: got"),
     "errnoRet of an allowed call": (put("/linux/seccomp/syscalls/1/errnoRet", 1), "/linux/seccomp/syscalls/1/errnoRet: got"),
@@ -403,7 +402,7 @@ NOT_ALLOWED = {
     ),
     "unknown architecture": (put("/linux/seccomp/architectures/1", "x86"), "/linux/seccomp/architectures/1: got"),
     "unknown seccomp flag": (put("/linux/seccomp/flags", ["LOG"]), "/linux/seccomp/flags/0: got"),
-    "listener path": (put("/linux/seccomp/listenerPath", "/run/s.sock"), "/linux/seccomp/listenerPath: got"),
+    "listener path": (put("/linux/seccomp/listenerPath", "run/s.sock"), "/linux/seccomp/listenerPath: got"),
     "listener metadata": (put("/linux/seccomp/listenerMetadata", "m"), "/linux/seccomp/listenerMetadata: got"),
     "hook path is relative": (put("/hooks/createRuntime", [{"path": "hook"}]), "/hooks/createRuntime/0/path: got"),
     "hook path is empty": (put("/hooks/startContainer", [{"path": ""}]), "/hooks/startContainer/0/path: got"),

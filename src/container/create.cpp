@@ -103,6 +103,10 @@ Result<spec::Record> make_record(const CreateRequest& request, const Bundle& bun
   record.poststart = bundle.plan.hooks.poststart;
   record.poststop = bundle.plan.hooks.poststop;
   record.annotations = bundle.plan.annotations;
+  if (bundle.plan.seccomp) {
+    record.seccomp_listener_path = bundle.plan.seccomp->listener_path;
+    record.seccomp_listener_metadata = bundle.plan.seccomp->listener_metadata;
+  }
   return record;
 }
 
@@ -226,7 +230,7 @@ Status commit(Creation& creation, const CreateRequest& request, const Bundle& bu
     TRY(connect_terminal(creation, request, bundle.plan.process.console_size.has_value()));
     TRY(creation.directory.save(creation.record));
     TRY(write_pid_file(request.pid_file, creation.record.pid));
-    return creation.process.commit(waits_for_start);
+    return creation.process.commit(waits_for_start, seccomp_receiver(creation.record));
   }();
   creation.cgroup.release();
   if (!committed) {

@@ -72,7 +72,7 @@ Status start(const StateStore& store, const std::string& id) {
   channel::Channel channel(TRY(sys::connect_at(locked.directory.fd(), kStartSocket)),
                            channel::Sequence(channel::Sequence::Begin::kStart));
   TRY(channel.send(channel::MessageType::kStart));
-  TRY(launch::await_exec(channel, *locked.observation.process));
+  TRY(launch::await_exec(channel, *locked.observation.process, seccomp_receiver(*locked.record)));
   // Nobody listens there any more, which is what tells a running container; `delete` takes the file with the rest.
   static_cast<void>(sys::unlink_at(locked.directory.fd(), kStartSocket));
   run_late_hooks(*locked.record, "poststart");

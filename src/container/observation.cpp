@@ -62,6 +62,12 @@ spec::State describe(const spec::Record& record, spec::ContainerStatus status, p
           .owner = owner_name(record.owner)};
 }
 
+launch::SeccompReceiver seccomp_receiver(const spec::Record& record) {
+  const spec::State state = describe(record, spec::ContainerStatus::kCreated, record.pid);
+  return {.path = record.seccomp_listener_path,
+          .document = spec::process_state_json(state, record.seccomp_listener_metadata)};
+}
+
 cgroup::Placement placement_of(const spec::Record& record) {
   cgroup::Placement placement;
   // The record was checked when it was read; an unknown manager there is one of another version.

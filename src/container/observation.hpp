@@ -4,6 +4,7 @@
 #include <berth/base/error.hpp>
 #include <berth/cgroup/cgroup.hpp>
 #include <berth/container/state_store.hpp>
+#include <berth/launch/supervisor.hpp>
 #include <berth/spec/record.hpp>
 #include <berth/spec/state.hpp>
 #include <berth/sys/process.hpp>
@@ -27,6 +28,9 @@ Result<Observation> observe(const ContainerDirectory& directory, const std::opti
 
 /// The state document's content.
 [[nodiscard]] spec::State describe(const spec::Record& record, spec::ContainerStatus status, pid_t pid);
+
+/// Where a listener of the container's seccomp filter goes, and what goes with it.
+[[nodiscard]] launch::SeccompReceiver seccomp_receiver(const spec::Record& record);
 
 /// The record's cgroup as the cgroup module takes it, and back.
 [[nodiscard]] cgroup::Placement placement_of(const spec::Record& record);

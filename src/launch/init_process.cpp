@@ -31,6 +31,7 @@
 
 #include "launch/exec_program.hpp"
 #include "launch/home_directory.hpp"
+#include "launch/seccomp_listener.hpp"
 
 namespace berth::launch {
 namespace {
@@ -415,10 +416,25 @@ Status InitProcess::confine() const {
   if (context_.filter != nullptr) {
     TRY_CONTEXT(context_.filter->load(), "seccomp");
   }
+  return drop_admin();
+}
+
+Status InitProcess::drop_admin() const {
   if (filter_needs_admin_) {
     TRY(security::finish_capabilities(plan_.process.capabilities.value_or(plan::Capabilities{})));
   }
   return {};
+}
+
+Status InitProcess::announce(std::string_view doubt, const std::optional<sys::SharedWord>& word) {
+  auto announced =
+      channel_.send(channel::MessageType::kExecuting, exec_announcement(program_, doubt), word ? word->fd() : -1);
+  // EPIPE: a `start` that was killed after it said Start. The container was started all the same, unless there is a
+  // listener that nobody is left to take.
+  if (!announced && announced.error().is(EPIPE) && !word) {
+    return {};
+  }
+  return announced;
 }
 
 Status InitProcess::execute() {
@@ -431,16 +447,26 @@ Status InitProcess::execute() {
   const bool direct = !context_.trampoline.valid();
   const ExecVectors vectors = direct ? ExecVectors(plan_.process.args, environment)
                                      : trampoline_vectors(channel_.fd(), program_, plan_.process.args, environment);
-  auto announced = channel_.send(channel::MessageType::kExecuting, exec_announcement(program_, doubt));
-  // EPIPE: a `start` that was killed after it said Start. The container was started all the same.
-  if (!announced && !announced.error().is(EPIPE)) {
-    return announced;
+  std::optional<sys::SharedWord> word;
+  if (context_.filter != nullptr && context_.filter->notifies()) {
+    word.emplace(TRY(sys::SharedWord::create()));
+    // The supervisor may not have the right to copy a descriptor of a process that gave up its credentials. In a pid
+    // namespace of its own nobody else is there who could profit, and exec sets this anew.
+    if (plan_.namespaces.creates(static_cast<unsigned>(CLONE_NEWPID))) {
+      TRY(sys::process_control(PR_SET_DUMPABLE, 1, 0, "PR_SET_DUMPABLE"));
+    }
   }
+  TRY(announce(doubt, word));
   if (!direct) {
     TRY(sys::set_close_on_exec(channel_.fd(), false));
   }
   // Nothing between here and exec but what the filter and the last capabilities need.
-  TRY(confine());
+  if (word) {
+    TRY_CONTEXT(load_and_offer(*context_.filter, *word), "seccomp");
+    TRY(drop_admin());
+  } else {
+    TRY(confine());
+  }
   if (direct) {
     ::execve(program_.c_str(), vectors.argv(), vectors.envp());
     return std::unexpected(exec_error(program_, errno, doubt));

@@ -11,6 +11,7 @@
 #include <berth/plan/container_plan.hpp>
 #include <berth/rootfs/rootfs.hpp>
 #include <berth/security/seccomp.hpp>
+#include <berth/sys/shared_word.hpp>
 #include <berth/sys/unique_fd.hpp>
 
 #include <cstdint>
@@ -74,6 +75,8 @@ class InitProcess {
 
   Status reset_signals() const;
   Status confine() const;
+  Status drop_admin() const;
+  Status announce(std::string_view doubt, const std::optional<sys::SharedWord>& word);
   Status await_start_connection();
   Result<bool> serve_start_connection();
   [[nodiscard]] std::string home_directory() const;

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "launch/exec_program.hpp"
+#include "launch/seccomp_listener.hpp"
 #include "launch/spawn.hpp"
 
 namespace berth::launch {
@@ -58,7 +59,7 @@ bool has_label(const plan::Process& process) {
 
 }  // namespace
 
-Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd) {
+Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd, const SeccompReceiver& receiver) {
   ExecAnnouncement announcement;
   bool executing = false;
   for (;;) {
@@ -73,6 +74,9 @@ Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd) {
     }
     executing = true;
     announcement = read_exec_announcement(message->payload);
+    if (!message->fds.empty()) {
+      TRY(serve_listener(std::move(message->fds.front()), channel, pidfd, receiver));
+    }
   }
   if (!executing) {
     static_cast<void>(pidfd.wait_ended(std::chrono::milliseconds(1000)));
@@ -81,13 +85,13 @@ Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd) {
   return {};
 }
 
-Status LaunchedProcess::commit(bool waits_for_start) {
+Status LaunchedProcess::commit(bool waits_for_start, const SeccompReceiver& receiver) {
   TRY(channel_.send(channel::MessageType::kCommitted));
   if (waits_for_start) {
     channel_.close();
     return {};
   }
-  return await_exec(channel_, child_.pidfd());
+  return await_exec(channel_, child_.pidfd(), receiver);
 }
 
 Result<LaunchedProcess> launch(const plan::ContainerPlan& plan, cgroup::Cgroup& cgroup, const LaunchOptions& options) {

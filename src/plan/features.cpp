@@ -27,7 +27,6 @@ spec::Features features() {
   features.seccomp_architectures.assign(kSeccompArchitectures.begin(), kSeccompArchitectures.end());
   features.seccomp_supported_flags = names(kSeccompFlags);
   features.seccomp_known_flags = features.seccomp_supported_flags;
-  features.seccomp_known_flags.push_back(kSeccompWaitKillable);
   features.apparmor = true;
   features.selinux = true;
   features.memory_policy_modes = names(kMemoryPolicyModes);

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <cstring>
 
+#include "plan/base64.hpp"
 #include "plan/lowering.hpp"
 #include "plan/seccomp_names.hpp"
 
@@ -19,9 +21,7 @@ SeccompAction lower_action(Problems& problems, std::string_view name, std::strin
   if (const SeccompAction* action = find(kSeccompActions, name); action != nullptr) {
     return *action;
   }
-  problems.add(
-      pointer, quoted(name),
-      name == kSeccompNotify ? "another action: this version does not support notifications" : one_of(kSeccompActions));
+  problems.add(pointer, quoted(name), one_of(kSeccompActions));
   return SeccompAction::kKillProcess;
 }
 
@@ -88,23 +88,56 @@ std::uint64_t lower_flags(Problems& problems, const std::vector<std::string>& fl
       mask |= *flag;
       continue;
     }
-    problems.add(fmt::format("/linux/seccomp/flags/{}", index), quoted(flags[index]),
-                 flags[index] == kSeccompWaitKillable
-                     ? "another flag: the kernel takes this one with SCMP_ACT_NOTIFY only, which this version does not "
-                       "support"
-                     : one_of(kSeccompFlags));
+    problems.add(fmt::format("/linux/seccomp/flags/{}", index), quoted(flags[index]), one_of(kSeccompFlags));
   }
   return mask;
 }
 
-}  // namespace
+bool notifies(const Seccomp& plan) {
+  const auto notify = [](const SeccompRule& rule) { return rule.action == SeccompAction::kNotify; };
+  return plan.default_action == SeccompAction::kNotify || std::ranges::any_of(plan.rules, notify);
+}
 
-void lower_seccomp(Lowering& lowering) {
-  if (!lowering.linux.seccomp) {
+const std::string* annotation(const Lowering& lowering, const char* name) {
+  const auto found = lowering.config.annotations.find(name);
+  return found == lowering.config.annotations.end() ? nullptr : &found->second;
+}
+
+void lower_listener(Lowering& lowering, const spec::Seccomp& entry, Seccomp& plan) {
+  Problems& problems = lowering.problems;
+  plan.listener_path = entry.listener_path;
+  plan.listener_metadata = entry.listener_metadata;
+  std::string_view pointer = "/linux/seccomp/listenerPath";
+  if (plan.listener_path.empty()) {
+    // "This field MUST NOT be set if listenerPath is not set" (config-linux.md).
+    if (!entry.listener_metadata.empty()) {
+      problems.add("/linux/seccomp/listenerMetadata", quoted(entry.listener_metadata), "nothing without listenerPath");
+    }
+    if (const std::string* receiver = annotation(lowering, "run.oci.seccomp.receiver"); receiver != nullptr) {
+      plan.listener_path = *receiver;
+      pointer = "/annotations/run.oci.seccomp.receiver";
+    }
+  }
+  if (!plan.listener_path.empty() && !plan.listener_path.starts_with('/')) {
+    problems.add(pointer, quoted(plan.listener_path), "an absolute path");
+  } else if (plan.listener_path.empty() && notifies(plan)) {
+    problems.add(pointer, "nothing", "the path of the socket that gets the notifications of SCMP_ACT_NOTIFY");
+  }
+}
+
+// crun's way to bring a compiled filter: it counts instead of linux.seccomp.
+void lower_program(Lowering& lowering, const std::string& text, Seccomp& plan) {
+  const std::optional<std::string> bytes = decode_base64(text);
+  if (!bytes || bytes->empty() || bytes->size() % sizeof(sock_filter) != 0) {
+    lowering.problems.add("/annotations/run.oci.seccomp_bpf_data", quoted(text),
+                          "the base64 of an array of struct sock_filter");
     return;
   }
-  const spec::Seccomp& entry = *lowering.linux.seccomp;
-  Problems& problems = lowering.problems;
+  plan.program.resize(bytes->size() / sizeof(sock_filter));
+  std::memcpy(plan.program.data(), bytes->data(), bytes->size());
+}
+
+Seccomp lower_profile(Problems& problems, const spec::Seccomp& entry) {
   Seccomp plan;
   plan.default_action = lower_action(problems, entry.default_action, "/linux/seccomp/defaultAction");
   plan.default_errno_return =
@@ -116,20 +149,32 @@ void lower_seccomp(Lowering& lowering) {
     }
   }
   plan.architectures = entry.architectures;
-  plan.flags = lower_flags(problems, entry.flags);
-  if (!entry.listener_path.empty()) {
-    problems.add("/linux/seccomp/listenerPath", quoted(entry.listener_path),
-                 "nothing: this version does not support notifications");
-  }
-  // "This field MUST NOT be set if listenerPath is not set" (config-linux.md), so it goes with that.
-  if (!entry.listener_metadata.empty()) {
-    problems.add("/linux/seccomp/listenerMetadata", quoted(entry.listener_metadata),
-                 "nothing: this version does not support notifications");
+  if (entry.flags) {
+    plan.flags = lower_flags(problems, *entry.flags);
   }
   plan.rules.reserve(entry.syscalls.size());
   for (std::size_t index = 0; index < entry.syscalls.size(); ++index) {
     plan.rules.push_back(lower_rule(problems, entry.syscalls[index], index));
   }
+  return plan;
+}
+
+}  // namespace
+
+void lower_seccomp(Lowering& lowering) {
+  const std::optional<spec::Seccomp>& entry = lowering.linux.seccomp;
+  const std::string* program = annotation(lowering, "run.oci.seccomp_bpf_data");
+  if (!entry && program == nullptr) {
+    return;
+  }
+  Seccomp plan;
+  if (program != nullptr) {
+    lower_program(lowering, *program, plan);
+  } else {
+    plan = lower_profile(lowering.problems, *entry);
+  }
+  lower_listener(lowering, entry.value_or(spec::Seccomp()), plan);
+  plan.fail_unknown = annotation(lowering, "run.oci.seccomp_fail_unknown_syscall") != nullptr;
   lowering.plan.seccomp = std::move(plan);
 }
 

@@ -9,19 +9,17 @@
 namespace berth::plan {
 
 /// SCMP_ACT_KILL is the old name of SCMP_ACT_KILL_THREAD, for libseccomp too.
-inline constexpr std::array<Named<SeccompAction>, 8> kSeccompActions = {{
+inline constexpr std::array<Named<SeccompAction>, 9> kSeccompActions = {{
     {"SCMP_ACT_ALLOW", SeccompAction::kAllow},
     {"SCMP_ACT_ERRNO", SeccompAction::kErrno},
     {"SCMP_ACT_KILL", SeccompAction::kKillThread},
     {"SCMP_ACT_KILL_PROCESS", SeccompAction::kKillProcess},
     {"SCMP_ACT_KILL_THREAD", SeccompAction::kKillThread},
     {"SCMP_ACT_LOG", SeccompAction::kLog},
+    {"SCMP_ACT_NOTIFY", SeccompAction::kNotify},
     {"SCMP_ACT_TRACE", SeccompAction::kTrace},
     {"SCMP_ACT_TRAP", SeccompAction::kTrap},
 }};
-
-/// Of the specification, but this version has no listener to hand the notifications to.
-inline constexpr std::string_view kSeccompNotify = "SCMP_ACT_NOTIFY";
 
 inline constexpr std::array<Named<SeccompOperator>, 7> kSeccompOperators = {{
     {"SCMP_CMP_EQ", SeccompOperator::kEq},
@@ -34,14 +32,12 @@ inline constexpr std::array<Named<SeccompOperator>, 7> kSeccompOperators = {{
 }};
 
 /// The specification's flags to SECCOMP_FILTER_FLAG_*.
-inline constexpr std::array<Named<std::uint64_t>, 3> kSeccompFlags = {{
+inline constexpr std::array<Named<std::uint64_t>, 4> kSeccompFlags = {{
     {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
     {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
     {"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
+    {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV},
 }};
-
-/// Of the specification, but the kernel takes it only together with a listener.
-inline constexpr std::string_view kSeccompWaitKillable = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV";
 
 /// The architectures of the specification; libseccomp knows which of them it can compile for.
 inline constexpr std::array<std::string_view, 23> kSeccompArchitectures = {

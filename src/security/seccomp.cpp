@@ -2,7 +2,9 @@
 #include <berth/sys/seccomp.hpp>
 
 #include <linux/bpf_common.h>
+#include <linux/seccomp.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <string>
@@ -125,38 +127,68 @@ Result<std::vector<sock_filter>> compile_rules(const plan::Seccomp& seccomp, con
   return whole->compile();
 }
 
-bool notifies(const plan::Seccomp& seccomp) {
-  bool found = seccomp.default_action == plan::SeccompAction::kNotify;
-  for (const plan::SeccompRule& rule : seccomp.rules) {
-    found |= rule.action == plan::SeccompAction::kNotify;
+Status check_names(const plan::Seccomp& seccomp, const SystemCalls& calls) {
+  for (std::size_t rule = 0; rule < seccomp.rules.size(); ++rule) {
+    const std::vector<std::string>& names = seccomp.rules[rule].names;
+    for (std::size_t index = 0; index < names.size(); ++index) {
+      if (calls.find(names[index]) == nullptr) {
+        return fail(
+            ErrorKind::kConfig,
+            "/linux/seccomp/syscalls/{}/names/{}: got \"{}\", expected a system call that libseccomp knows (the "
+            "annotation run.oci.seccomp_fail_unknown_syscall is set)",
+            rule, index, one_line(names[index]));
+      }
+    }
   }
-  return found;
+  return {};
+}
+
+Result<std::vector<sock_filter>> compile_profile(const plan::Seccomp& seccomp) {
+  const std::vector<Abi> abis = TRY(resolve_architectures(seccomp.architectures));
+  const SystemCalls calls(seccomp, abis);
+  TRY(seccomp.fail_unknown ? check_names(seccomp, calls) : Status());
+  // Number and architecture decide nearly all of a profile: those are a search in the prologue. libseccomp gets the
+  // rest, as it takes 8 to 13 ms to compile an engine's whole profile.
+  std::vector<sock_filter> instructions = make_prologue(calls.tables(hides_new_calls(seccomp)));
+  const std::vector<sock_filter> rules = TRY(compile_rules(seccomp, abis, calls));
+  instructions.insert(instructions.end(), rules.begin(), rules.end());
+  return instructions;
+}
+
+// A return of a value that the program computes is one of the kernel's other actions: no compiler writes such a one.
+bool has_notification(std::span<const sock_filter> program) {
+  return std::ranges::any_of(program, [](const sock_filter& instruction) {
+    return instruction.code == (BPF_RET | BPF_K) && (instruction.k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_USER_NOTIF;
+  });
 }
 
 }  // namespace
 
 Result<FilterProgram> FilterProgram::compile(const plan::Seccomp& seccomp) {
-  if (notifies(seccomp)) {
-    return fail(ErrorKind::kConfig, "/linux/seccomp: SCMP_ACT_NOTIFY needs a listener, which is not supported");
-  }
-  const std::vector<Abi> abis = TRY(resolve_architectures(seccomp.architectures));
-  const SystemCalls calls(seccomp, abis);
   FilterProgram program;
-  // Number and architecture decide nearly all of a profile: those are a search in the prologue. libseccomp gets the
-  // rest, as it takes 8 to 13 ms to compile an engine's whole profile.
-  program.instructions_ = make_prologue(calls.tables(hides_new_calls(seccomp)));
-  const std::vector<sock_filter> rules = TRY(compile_rules(seccomp, abis, calls));
-  program.instructions_.insert(program.instructions_.end(), rules.begin(), rules.end());
+  program.instructions_ = seccomp.program.empty() ? TRY(compile_profile(seccomp)) : seccomp.program;
   if (program.instructions_.size() > BPF_MAXINSNS) {
     return fail(ErrorKind::kConfig, "/linux/seccomp: the filter has {} instructions, the kernel takes {}",
                 program.instructions_.size(), BPF_MAXINSNS);
+  }
+  program.notifies_ = has_notification(program.instructions_);
+  if (program.notifies_ && seccomp.listener_path.empty()) {
+    return fail(ErrorKind::kConfig,
+                "/linux/seccomp/listenerPath: got nothing, expected the path of the socket that gets "
+                "the notifications of SCMP_ACT_NOTIFY");
   }
   program.flags_ = seccomp.flags;
   return program;
 }
 
 Status FilterProgram::load() const {
-  return sys::set_seccomp_filter(instructions_, flags_);
+  // The kernel takes this flag with a listener only.
+  TRY(sys::set_seccomp_filter(instructions_, flags_ & ~std::uint64_t{SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV}));
+  return {};
+}
+
+Result<int> FilterProgram::load_with_listener() const {
+  return sys::set_seccomp_filter(instructions_, flags_ | SECCOMP_FILTER_FLAG_NEW_LISTENER);
 }
 
 }  // namespace berth::security

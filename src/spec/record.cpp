@@ -111,7 +111,9 @@ void read(const Cursor& at, Record& record) {
       .required("cgroup", record.cgroup)
       .required("poststart", record.poststart)
       .required("poststop", record.poststop)
-      .required("annotations", record.annotations);
+      .required("annotations", record.annotations)
+      .required("seccompListenerPath", record.seccomp_listener_path)
+      .required("seccompListenerMetadata", record.seccomp_listener_metadata);
 }
 
 std::string record_json(const Record& record) {
@@ -132,6 +134,8 @@ std::string record_json(const Record& record) {
   write_hooks(writer, "poststart", record.poststart);
   write_hooks(writer, "poststop", record.poststop);
   writer.string_object("annotations", record.annotations);
+  writer.member("seccompListenerPath", record.seccomp_listener_path);
+  writer.member("seccompListenerMetadata", record.seccomp_listener_metadata);
   writer.end_object();
   return writer.take() + '\n';
 }

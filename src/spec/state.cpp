@@ -45,6 +45,21 @@ std::string state_json(const State& state, Layout layout) {
   return writer.take();
 }
 
+std::string process_state_json(const State& state, std::string_view metadata) {
+  JsonWriter writer(Layout::kCompact);
+  writer.begin_object();
+  writer.member("ociVersion", kOciVersion);
+  writer.string_array("fds", std::initializer_list<std::string_view>{"seccompFd"});
+  writer.member("pid", state.pid);
+  if (!metadata.empty()) {
+    writer.member("metadata", metadata);
+  }
+  writer.key("state");
+  write_state(writer, state);
+  writer.end_object();
+  return writer.take();
+}
+
 std::string state_list_json(std::span<const State> states, Layout layout) {
   JsonWriter writer(layout);
   writer.begin_array();

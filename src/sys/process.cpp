@@ -47,6 +47,18 @@ Result<bool> Pidfd::wait_ended(std::chrono::milliseconds timeout) const {
   return TRY(wait_readable({&fd, 1}, timeout)).has_value();
 }
 
+Result<UniqueFd> Pidfd::copy_descriptor(int fd) const {
+  const long copy = ::syscall(SYS_pidfd_getfd, fd_.get(), fd, 0);
+  if (copy < 0) {
+    Error error = Error::system(errno, fmt::format("pidfd_getfd({})", fd));
+    if (error.is(EPERM)) {
+      error.add_hint("it needs CAP_SYS_PTRACE, or a container with a pid namespace of its own");
+    }
+    return std::unexpected(std::move(error));
+  }
+  return UniqueFd(static_cast<int>(copy));
+}
+
 Result<ExitStatus> Pidfd::reap() const {
   siginfo_t info{};
   int result = 0;

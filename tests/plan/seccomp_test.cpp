@@ -22,13 +22,18 @@ TEST_CASE("Every action") {
     std::string name;
     SeccompAction action;
   };
-  for (const Case& entry : {Case{"KILL", SeccompAction::kKillThread}, Case{"KILL_THREAD", SeccompAction::kKillThread},
-                            Case{"KILL_PROCESS", SeccompAction::kKillProcess}, Case{"TRAP", SeccompAction::kTrap},
-                            Case{"ERRNO", SeccompAction::kErrno}, Case{"TRACE", SeccompAction::kTrace},
-                            Case{"LOG", SeccompAction::kLog}, Case{"ALLOW", SeccompAction::kAllow}}) {
+  const std::string listener = R"("listenerPath": "/l")";
+  for (const Case& entry :
+       {Case{"NOTIFY", SeccompAction::kNotify}, Case{"KILL", SeccompAction::kKillThread},
+        Case{"KILL_THREAD", SeccompAction::kKillThread}, Case{"KILL_PROCESS", SeccompAction::kKillProcess},
+        Case{"TRAP", SeccompAction::kTrap}, Case{"ERRNO", SeccompAction::kErrno}, Case{"TRACE", SeccompAction::kTrace},
+        Case{"LOG", SeccompAction::kLog}, Case{"ALLOW", SeccompAction::kAllow}}) {
     INFO(entry.name);
-    CHECK(plan_with(R"("seccomp": {"defaultAction": "SCMP_ACT_)" + entry.name + "\"}").default_action == entry.action);
-    CHECK(plan_with(rule("\"action\": \"SCMP_ACT_" + entry.name + "\"")).rules.at(0).action == entry.action);
+    const std::string action = "SCMP_ACT_" + entry.name + "\"";
+    CHECK(plan_with("\"seccomp\": {\"defaultAction\": \"" + action + ", " + listener + "}").default_action ==
+          entry.action);
+    const std::string one = R"("syscalls": [{"names": ["write"], "action": ")" + action + "}]";
+    CHECK(plan_with(seccomp(one + ", " + listener)).rules.at(0).action == entry.action);
   }
 }
 
@@ -71,22 +76,46 @@ TEST_CASE("Flags and architectures") {
   CHECK(plan.flags == (SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW));
   CHECK(plan.architectures == std::vector<std::string>{"SCMP_ARCH_X86_64", "SCMP_ARCH_RISCV64"});
   CHECK(plan.rules.empty());
+  CHECK(plan_with(seccomp("\"flags\": []")).flags == 0);
+  CHECK(plan_with(seccomp("")).flags == SECCOMP_FILTER_FLAG_SPEC_ALLOW);
+}
+
+TEST_CASE("Where notifications go") {
+  CHECK(plan_with(seccomp(R"("listenerPath": "/l", "listenerMetadata": "m")")).listener_metadata == "m");
+  Parts parts{.top = R"("annotations": {"run.oci.seccomp.receiver": "/other"})",
+              .linux_block = seccomp(R"("listenerPath": "/l")")};
+  CHECK(plan_of(parts).seccomp.value().listener_path == "/l");
+  parts.linux_block = seccomp("");
+  CHECK(plan_of(parts).seccomp.value().listener_path == "/other");
+}
+
+TEST_CASE("A compiled filter counts in place of the profile") {
+  const auto with = [](const std::string& text) {
+    return Parts{.top = R"("annotations": {"run.oci.seccomp_bpf_data": ")" + text + "\"}",
+                 .linux_block = seccomp(R"("flags": ["NO"])")};
+  };
+  const Seccomp plan = plan_of(with("BgAAAAAA/38=")).seccomp.value();
+  REQUIRE(plan.program.size() == 1);
+  CHECK(plan.program[0].code == 6);
+  CHECK(plan.program[0].k == SECCOMP_RET_ALLOW);
+  for (const char* text : {"", "BgAAAAAA/38", "BgAAAAAA/3==", "BgAAAAAA/38=BgAAAAAA/38=", "BgAAAAAA_38=", "===="}) {
+    INFO(text);
+    CHECK_THAT(error_of(with(text)), Catch::StartsWith("/annotations/run.oci.seccomp_bpf_data: got"));
+  }
 }
 
 TEST_CASE("Filters that cannot be are refused") {
   for (const auto& [block, expected] :
        {std::pair{std::string(R"("seccomp": {"defaultAction": ""})"), "defaultAction: got \"\", expected one of"},
-        std::pair{std::string(R"("seccomp": {"defaultAction": "SCMP_ACT_NOTIFY"})"),
-                  "defaultAction: got \"SCMP_ACT_NOTIFY\", expected another action"},
+        std::pair{std::string(R"("seccomp": {"defaultAction": "SCMP_ACT_NOTIFY"})"), "listenerPath: got nothing"},
         std::pair{std::string(R"("seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": 1})"),
                   "defaultErrnoRet: got 1, expected nothing"},
         std::pair{seccomp("\"defaultErrnoRet\": 4096"), "defaultErrnoRet: got 4096"},
         std::pair{seccomp("\"architectures\": [\"x86\"]"), "architectures/0: got \"x86\""},
         std::pair{seccomp("\"flags\": [\"SECCOMP_FILTER_FLAG_NEW_LISTENER\"]"), "flags/0: got"},
-        std::pair{seccomp("\"flags\": [\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\"]"), "flags/0: got"},
-        std::pair{seccomp("\"listenerPath\": \"/l\""), "listenerPath: got \"/l\""},
+        std::pair{seccomp("\"listenerPath\": \"l\""), "listenerPath: got \"l\", expected an absolute path"},
         std::pair{seccomp("\"listenerMetadata\": \"m\""), "listenerMetadata: got \"m\""},
-        std::pair{rule("\"action\": \"SCMP_ACT_NOTIFY\""), "syscalls/0/action: got \"SCMP_ACT_NOTIFY\""},
+        std::pair{rule("\"action\": \"SCMP_ACT_NOTIFY\""), "listenerPath: got nothing"},
         std::pair{rule("\"action\": \"ALLOW\""), "syscalls/0/action: got \"ALLOW\""},
         std::pair{rule("\"action\": \"SCMP_ACT_ALLOW\", \"errnoRet\": 1"), "syscalls/0/errnoRet: got 1"},
         std::pair{rule("\"action\": \"SCMP_ACT_KILL\", \"errnoRet\": 1"), "syscalls/0/errnoRet: got 1"},

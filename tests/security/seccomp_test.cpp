@@ -420,7 +420,7 @@ TEST_CASE("what cannot be compiled says what and why") {
   const Case cases[] = {{unknown, "does not know \"SCMP_ARCH_VAX\""},
                         {other_order, "SCMP_ARCH_S390X"},
                         {large, "instructions, the kernel takes 4096"},
-                        {notify, "SCMP_ACT_NOTIFY"},
+                        {notify, "/linux/seccomp/listenerPath: got nothing"},
                         {index, "seccomp rule for write: Invalid argument"}};
   for (const Case& entry : cases) {
     const Result<FilterProgram> program = FilterProgram::compile(entry.seccomp);

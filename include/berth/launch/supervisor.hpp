@@ -28,6 +28,12 @@ struct LaunchOptions {
   std::function<std::string(pid_t pid, std::string_view status)> state_document;
 };
 
+/// Where the listener of a seccomp filter that notifies goes.
+struct SeccompReceiver {
+  std::string path;      ///< of the agent's socket, SOCK_STREAM
+  std::string document;  ///< the container process state that goes with the listener
+};
+
 /// The container's process, ready and waiting. Destroying it before commit() kills the process.
 class LaunchedProcess {
  public:
@@ -40,8 +46,9 @@ class LaunchedProcess {
   [[nodiscard]] sys::UniqueFd take_terminal() { return std::move(terminal_); }
 
   /// Tells the process that its state is on disk: it lives on without this program. With a start socket it waits for
-  /// `start` now; without one it executes the container's program, and this waits until it did.
-  Status commit(bool waits_for_start);
+  /// `start` now; without one it executes the container's program, and this waits until it did. `receiver` as in
+  /// await_exec().
+  Status commit(bool waits_for_start, const SeccompReceiver& receiver);
   /// After commit(): the process, as a child to wait for.
   [[nodiscard]] sys::Child& child() { return child_; }
 
@@ -57,7 +64,7 @@ class LaunchedProcess {
 Result<LaunchedProcess> launch(const plan::ContainerPlan& plan, cgroup::Cgroup& cgroup, const LaunchOptions& options);
 
 /// Reads from the container's process until it executes its program: ok when the connection ends after Executing.
-/// `pidfd` tells whether the process has died instead.
-Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd);
+/// `pidfd` tells whether the process has died instead. A listener that the process offers goes to `receiver` first.
+Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd, const SeccompReceiver& receiver);
 
 }  // namespace berth::launch

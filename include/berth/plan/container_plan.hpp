@@ -5,6 +5,8 @@
 #include <berth/spec/config.hpp>
 #include <berth/spec/hook.hpp>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <linux/types.h>
 #include <sys/types.h>
 
@@ -221,10 +223,14 @@ struct Seccomp {
   SeccompAction default_action = SeccompAction::kAllow;
   std::uint16_t default_errno_return = 1;
   std::vector<std::string> architectures;  ///< SCMP_ARCH_*, checked to be of the specification's list
-  std::uint64_t flags = 0;                 ///< SECCOMP_FILTER_FLAG_*
+  /// SECCOMP_FILTER_FLAG_*. Unless the configuration says which, mitigations of speculation stay off, as in runc and
+  /// crun.
+  std::uint64_t flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
   std::vector<SeccompRule> rules;
-  std::string listener_path;
+  std::string listener_path;  ///< absolute; needed where an action is kNotify
   std::string listener_metadata;
+  bool fail_unknown = false;         ///< run.oci.seccomp_fail_unknown_syscall: names that nobody knows are errors
+  std::vector<sock_filter> program;  ///< run.oci.seccomp_bpf_data: in place of all the rules
 };
 
 // ---------------------------------------------------------------------------------------------- resources

@@ -171,7 +171,7 @@ struct Seccomp {
   std::string default_action;
   std::optional<std::uint32_t> default_errno_return;
   std::vector<std::string> architectures;
-  std::vector<std::string> flags;
+  std::optional<std::vector<std::string>> flags;  ///< absent and empty are not the same
   std::string listener_path;
   std::string listener_metadata;
   std::vector<SeccompSyscall> syscalls;

@@ -44,6 +44,8 @@ struct Record {
   std::vector<Hook> poststart;
   std::vector<Hook> poststop;
   std::map<std::string, std::string> annotations;
+  std::string seccomp_listener_path;  ///< empty if there is none
+  std::string seccomp_listener_metadata;
 };
 
 /// One JSON object, compact, with a newline at its end (its absence betrays a torn file).

@@ -44,6 +44,8 @@ class Pidfd {
   [[nodiscard]] Result<bool> has_ended() const;
   /// Waits until the process has ended; false if `timeout` passed first. Works for processes of others too.
   [[nodiscard]] Result<bool> wait_ended(std::chrono::milliseconds timeout) const;
+  /// pidfd_getfd(2): a copy (close-on-exec) of descriptor `fd` of the process. Needs the right to trace it.
+  [[nodiscard]] Result<UniqueFd> copy_descriptor(int fd) const;
   /// Reaps a child: waitid(P_PIDFD). Blocks.
   [[nodiscard]] Result<ExitStatus> reap() const;
 

@@ -10,8 +10,9 @@
 
 namespace berth::sys {
 
-/// seccomp(SECCOMP_SET_MODE_FILTER): puts the calling thread under the program for good. `flags` are
-/// SECCOMP_FILTER_FLAG_* without NEW_LISTENER. Allocates nothing unless it fails.
-Status set_seccomp_filter(std::span<const sock_filter> program, std::uint64_t flags);
+/// seccomp(SECCOMP_SET_MODE_FILTER): puts the calling thread under the program for good. Gives the listener's
+/// descriptor (close-on-exec) if `flags` (SECCOMP_FILTER_FLAG_*) ask for one, else 0. Allocates nothing unless it
+/// fails.
+Result<int> set_seccomp_filter(std::span<const sock_filter> program, std::uint64_t flags);
 
 }  // namespace berth::sys
