@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-COMMANDS = ["create", "start", "run", "state", "kill", "delete", "list", "ps", "pause", "resume", "update", "spec", "features"]
+COMMANDS = ["create", "start", "run", "state", "kill", "delete", "list", "ps", "pause", "resume", "update", "events", "spec", "features"]
 
 
 def call(binary, *arguments):

@@ -15,6 +15,7 @@
 #include "cgroup/limits.hpp"
 #include "cgroup/place.hpp"
 #include "cgroup/processes.hpp"
+#include "cgroup/statistics.hpp"
 #include "cgroup/update_limits.hpp"
 #include "cgroup/write_limits.hpp"
 
@@ -231,6 +232,10 @@ Result<std::vector<pid_t>> Cgroup::processes() const {
     return std::vector<pid_t>();
   }
   return TRY_CONTEXT(processes_below(directory->path), "list the processes of the cgroup");
+}
+
+spec::Statistics Cgroup::statistics() const {
+  return read_statistics(implementation_->placement);
 }
 
 Status Cgroup::freeze() {

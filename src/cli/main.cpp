@@ -3,6 +3,7 @@
 #include <berth/base/error.hpp>
 #include <berth/base/log.hpp>
 #include <berth/container/create.hpp>
+#include <berth/container/events.hpp>
 #include <berth/container/lifecycle.hpp>
 #include <berth/plan/features.hpp>
 #include <berth/plan/lower.hpp>
@@ -91,6 +92,12 @@ Status update_limits(const container::StateStore& store, const Request& request)
   return container::update(store, request.id(), limits);
 }
 
+Status print_events(const container::StateStore& store, const Request& request) {
+  const auto print_line = [](const std::string& event) { return print(event + "\n"); };
+  return request.stats ? container::print_statistics(store, request.id(), print_line)
+                       : container::watch(store, request.id(), request.interval, print_line);
+}
+
 Result<int> perform(const Request& request) {
   const container::StateStore store(request.root);
   switch (request.command) {
@@ -128,6 +135,9 @@ Result<int> perform(const Request& request) {
       break;
     case Command::kUpdate:
       TRY(update_limits(store, request));
+      break;
+    case Command::kEvents:
+      TRY(print_events(store, request));
       break;
     case Command::kSpec:
       TRY(write_default_config(request));

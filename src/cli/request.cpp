@@ -16,6 +16,7 @@
 #include <string_view>
 #include <utility>
 
+#include "cli/amounts.hpp"
 #include "cli/version.hpp"
 
 namespace berth::cli {
@@ -36,6 +37,7 @@ struct Parsed {
   std::string log_format = "text";
   std::string manager = "cgroupfs";
   std::string rootless = "auto";
+  std::string interval = "5s";
   bool debug = false;
   bool systemd_cgroup = false;
   bool no_subreaper = false;
@@ -142,6 +144,13 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
        }
        add_id(command, parsed);
      }},
+    {Command::kEvents, "events", "print what a container uses, and when it is short of memory",
+     [](CLI::App& command, Parsed& parsed) {
+       command.add_option("--interval", parsed.interval, "time from one line of statistics to the next")
+           ->type_name("DURATION");
+       command.add_flag("--stats", parsed.request.stats, "print the statistics of this moment once");
+       add_id(command, parsed);
+     }},
     {Command::kSpec, "spec", "write a new config.json",
      [](CLI::App& command, Parsed& parsed) {
        command.add_option("-b,--bundle", parsed.request.run.create.bundle, "directory to write it to")
@@ -165,6 +174,7 @@ Status finish(Parsed& parsed) {
   }
   request.log_format = parsed.log_format == "json" ? log::Format::kJson : log::Format::kText;
   request.run.create.cgroup_manager = TRY(cgroup::parse_manager(parsed.systemd_cgroup ? "systemd" : parsed.manager));
+  request.interval = TRY_CONTEXT(parse_duration(parsed.interval), "--interval");
   if (request.command != Command::kSpec) {
     request.run.create.rootless = parsed.rootless == "true" || (parsed.rootless == "auto" && ::geteuid() != 0);
   }

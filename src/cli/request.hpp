@@ -5,6 +5,7 @@
 #include <berth/base/log.hpp>
 #include <berth/container/create.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,6 +28,7 @@ enum class Command : std::uint8_t {
   kPause,
   kResume,
   kUpdate,
+  kEvents,
   kSpec,
   kFeatures,
 };
@@ -49,6 +51,8 @@ struct Request {
   std::string format = "table";
   std::vector<std::string> ps_arguments;
   UpdateOptions update;
+  std::chrono::milliseconds interval{0};  ///< of `events`
+  bool stats = false;                     ///< `events --stats`
 
   [[nodiscard]] const std::string& id() const { return run.create.id; }
 };

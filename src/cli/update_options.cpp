@@ -9,14 +9,14 @@
 
 #include <charconv>
 #include <concepts>
-#include <limits>
 #include <optional>
+
+#include "cli/amounts.hpp"
 
 namespace berth::cli {
 namespace {
 
 constexpr std::size_t kMaxDocument = 1024UL * 1024;
-constexpr std::uint64_t kMostPartsOfOne = 1000;
 
 template <std::integral Integer>
 Status read_number(const std::string& text, std::optional<Integer>& number) {
@@ -40,18 +40,6 @@ Status ignore_kernel_memory(spec::Resources& /*resources*/, const std::string& /
 
 Status refuse_rdt(spec::Resources& /*resources*/, const std::string& /*text*/) {
   return fail(ErrorKind::kUsage, "this version does not support Intel RDT");
-}
-
-// Of two: 20 for "m", "MB", " MiB". The letters' case does not matter.
-std::optional<unsigned> power_of_unit(std::string unit) {
-  for (char& letter : unit) {
-    letter = static_cast<char>(letter | 0x20);  // a space stays
-  }
-  unit.erase(0, unit.find_first_not_of(' '));
-  static constexpr std::string_view kUnits = "bkmgtp";
-  const std::size_t index = unit.empty() ? 0 : kUnits.find(unit.front());
-  const bool plain = unit.size() < 2 || (index > 0 && (unit.substr(1) == "b" || unit.substr(1) == "ib"));
-  return index < kUnits.size() && plain ? std::optional(static_cast<unsigned>(10 * index)) : std::nullopt;
 }
 
 using Resources = spec::Resources;
@@ -108,39 +96,6 @@ Result<spec::Resources> read_update(const UpdateOptions& options) {
     }
   }
   return resources;
-}
-
-Result<std::int64_t> parse_bytes(const std::string& text) {
-  if (text == "-1") {
-    return -1;
-  }
-  const auto refuse = [&] {
-    return fail(ErrorKind::kUsage, "\"{}\" is not a size: a number with b, k, m, g, t or p, or -1 was expected",
-                one_line(text));
-  };
-  const char* const end = text.data() + text.size();
-  std::uint64_t whole = 0;
-  auto parsed = std::from_chars(text.data(), end, whole);
-  if (parsed.ec != std::errc()) {
-    return refuse();
-  }
-  std::uint64_t parts = 0;  // after the point
-  std::uint64_t parts_of_one = 1;
-  if (parsed.ptr != end && *parsed.ptr == '.') {
-    for (++parsed.ptr; parsed.ptr != end && *parsed.ptr >= '0' && *parsed.ptr <= '9'; ++parsed.ptr) {
-      if (parts_of_one < kMostPartsOfOne) {
-        parts = parts * 10 + static_cast<std::uint64_t>(*parsed.ptr - '0');
-        parts_of_one *= 10;
-      }
-    }
-  }
-  const std::optional<unsigned> power = power_of_unit(std::string(parsed.ptr, end));
-  if (!power || whole > (std::uint64_t{std::numeric_limits<std::int64_t>::max()} >> *power)) {
-    return refuse();
-  }
-  const std::uint64_t one = std::uint64_t{1} << *power;
-  return static_cast<std::int64_t>(whole * one + one / parts_of_one * parts +
-                                   one % parts_of_one * parts / parts_of_one);
 }
 
 }  // namespace berth::cli

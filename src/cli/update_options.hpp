@@ -27,8 +27,4 @@ struct UpdateOptions {
 
 Result<spec::Resources> read_update(const UpdateOptions& options);
 
-/// Bytes: a number, which may have a fraction, and a unit that counts in powers of 1024, as engines write it: 64m, 64M,
-/// 64MB, 64MiB, "1.5 g". -1 is no limit.
-Result<std::int64_t> parse_bytes(const std::string& text);
-
 }  // namespace berth::cli

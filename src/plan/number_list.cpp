@@ -1,4 +1,4 @@
-#include "plan/number_list.hpp"
+#include <berth/plan/number_list.hpp>
 
 #include <algorithm>
 #include <charconv>

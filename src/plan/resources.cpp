@@ -1,10 +1,10 @@
 #include <berth/base/log.hpp>
+#include <berth/plan/number_list.hpp>
 
 #include <charconv>
 #include <limits>
 
 #include "plan/lowering.hpp"
-#include "plan/number_list.hpp"
 #include "plan/resource_checks.hpp"
 
 namespace berth::plan {

@@ -1,3 +1,5 @@
+#include <berth/plan/number_list.hpp>
+
 #include <linux/sched.h>
 #include <sys/personality.h>
 
@@ -6,7 +8,6 @@
 #include "plan/lowering.hpp"
 #include "plan/memory_policy_names.hpp"
 #include "plan/named.hpp"
-#include "plan/number_list.hpp"
 
 namespace berth::plan {
 namespace {

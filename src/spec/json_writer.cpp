@@ -59,6 +59,11 @@ void JsonWriter::value(std::string_view text) {
   quote(text);
 }
 
+void JsonWriter::number(std::string_view text) {
+  item();
+  text_ += text;
+}
+
 void JsonWriter::value(bool boolean) {
   item();
   text_ += boolean ? "true" : "false";

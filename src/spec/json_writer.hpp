@@ -26,6 +26,8 @@ class JsonWriter {
   void value(std::string_view text);
   void value(const char* text) { value(std::string_view(text)); }
   void value(bool boolean);
+  /// A number (or null) in JSON's own form, as the kernel has written it: 0.12.
+  void number(std::string_view text);
   template <std::integral Integer>
   void value(Integer number) {
     item();

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "cli/amounts.hpp"
+
 using namespace berth;
 using namespace berth::cli;
 
@@ -48,4 +50,18 @@ TEST_CASE("Each option of update sets its limit") {
   CHECK(resources.cpu.cpus == "0-3");
   CHECK_FALSE(resources.memory.limit.has_value());
   CHECK_FALSE(resources.pids.limit.has_value());
+}
+
+TEST_CASE("Durations are read as Go programs write them") {
+  const std::pair<const char*, int> table[] = {{"5s", 5000},      {"300ms", 300}, {"1m30s", 90000},
+                                               {"1.5h", 5400000}, {"0.25s", 250}, {"1m0s", 60000}};
+  for (const auto& [text, milliseconds] : table) {
+    CAPTURE(text);
+    CHECK(parse_duration(text).value().count() == milliseconds);
+  }
+  for (const char* text :
+       {"", "0", "0s", "5", "s", "-1s", "1y", "1s2", "0.1ms", "99999999999999999999h", "9999999999999999h"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_duration(text).has_value());
+  }
 }

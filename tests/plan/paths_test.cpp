@@ -1,7 +1,8 @@
+#include <berth/plan/number_list.hpp>
+
 #include <catch2/catch.hpp>
 
 #include "plan/clean_path.hpp"
-#include "plan/number_list.hpp"
 
 namespace berth::plan {
 namespace {

@@ -3,6 +3,7 @@
 
 #include <berth/base/error.hpp>
 #include <berth/plan/container_plan.hpp>
+#include <berth/spec/event.hpp>
 
 #include <sys/types.h>
 
@@ -76,6 +77,8 @@ class Cgroup {
   Status add(pid_t pid, bool cloned_into);
   /// All processes, those of child cgroups included.
   [[nodiscard]] Result<std::vector<pid_t>> processes() const;
+  /// What it has used until now; what this kernel does not count is 0 or left out.
+  [[nodiscard]] spec::Statistics statistics() const;
   Status freeze();  ///< returns when every process is frozen; on failure or after a bound it thaws again and fails
   Status thaw();
   [[nodiscard]] Result<bool> frozen() const;
