@@ -74,7 +74,8 @@ Status apply_unified(const Directory& directory, int cgroup_fd, bool is_new, con
     opened = TRY(sys::open_at(AT_FDCWD, directory.path, O_RDONLY | O_DIRECTORY));
     cgroup_fd = opened.get();
   }
-  const sys::UniqueFd program = TRY(sys::load_device_program(unified::device_program(rules)));
+  const std::vector<bpf_insn> instructions = TRY(unified::device_program(rules));
+  const sys::UniqueFd program = TRY(sys::load_device_program(instructions));
   const std::vector<sys::UniqueFd> before =
       is_new ? std::vector<sys::UniqueFd>() : TRY(sys::attached_device_programs(cgroup_fd));
   if (before.size() == 1) {

@@ -54,9 +54,18 @@ std::optional<std::vector<DeviceChange>> device_changes(std::string_view devices
 }  // namespace legacy
 
 namespace unified {
+/// Rules of which the first that matches a device and speaks of a kind of access decides about it.
+struct DecisiveRules {
+  std::vector<plan::DeviceRule> rules;
+  bool otherwise = false;  ///< what holds where none of them decides
+};
+/// Pure. From rules of which the last decides, without those that change nothing.
+DecisiveRules decisive_rules(const std::vector<plan::DeviceRule>& rules);
+
 /// Pure. A program of type BPF_PROG_TYPE_CGROUP_DEVICE that returns 1 if each requested kind of access is allowed by
-/// the last rule that matches the device and speaks of that kind, else 0.
-std::vector<bpf_insn> device_program(const std::vector<plan::DeviceRule>& rules);
+/// the last rule that matches the device and speaks of that kind, else 0. An error if it would be too long (more than
+/// 5,000 rules).
+Result<std::vector<bpf_insn>> device_program(const std::vector<plan::DeviceRule>& rules);
 }  // namespace unified
 
 }  // namespace berth::cgroup

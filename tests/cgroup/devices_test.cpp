@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
+#include <random>
 #include <sstream>
 
 using namespace berth;
@@ -48,6 +49,8 @@ std::vector<DeviceRule> rules(const std::vector<std::string>& texts) {
 
 bool taken(int operation, std::uint64_t left, std::int64_t right) {
   switch (operation) {
+    case BPF_JA:
+      return true;
     case BPF_JNE:
       return left != static_cast<std::uint64_t>(right);
     case BPF_JEQ:
@@ -157,7 +160,7 @@ const std::vector<Case> kCases = {
 TEST_CASE("v1 files and the cgroup2 program give the same verdicts") {
   for (const Case& entry : kCases) {
     const std::vector<DeviceRule> list = rules(entry.rules);
-    const std::vector<bpf_insn> program = unified::device_program(list);
+    const std::vector<bpf_insn> program = unified::device_program(list).value();
     const legacy::DeviceWrites writes = legacy::device_writes(list).value();
     for (const auto& [request, allowed] : entry.verdicts) {
       CAPTURE(entry.rules, request.type, request.major, request.minor, request.access);
@@ -171,7 +174,7 @@ TEST_CASE("every container has its default devices, whatever the rules say") {
   for (const std::vector<std::string>& given :
        {std::vector<std::string>{}, {"-a *:* rwm"}, {"-c 1:3 rwm", "-c *:* m"}}) {
     const std::vector<DeviceRule> list = with_default_devices(rules(given));
-    const std::vector<bpf_insn> program = unified::device_program(list);
+    const std::vector<bpf_insn> program = unified::device_program(list).value();
     const legacy::DeviceWrites writes = legacy::device_writes(list).value();
     const std::pair<Request, bool> table[] = {
         {{'c', 1, 3, kRead | kWrite | kMknod}, true},
@@ -220,8 +223,63 @@ TEST_CASE("v1 writes what is left of the rules, once each") {
 }
 
 TEST_CASE("rules that come before one for everything are not in the program") {
-  CHECK(unified::device_program(rules({"+c 1:3 rwm", "-a *:* rwm"})).size() ==
-        unified::device_program(rules({"-a *:* rwm"})).size());
+  CHECK(unified::device_program(rules({"+c 1:3 rwm", "-a *:* rwm"})).value().size() ==
+        unified::device_program(rules({"-a *:* rwm"})).value().size());
+}
+
+TEST_CASE("the program decides as the last rule that speaks of an access, whatever the rules") {
+  std::mt19937 random(7);
+  const auto pick = [&](unsigned count) { return std::uniform_int_distribution<unsigned>(0, count - 1)(random); };
+  const auto number = [&] { return pick(3) == 0 ? std::nullopt : std::optional<std::uint32_t>(pick(3)); };
+  for (int round = 0; round < 3000; ++round) {
+    std::vector<DeviceRule> list(pick(9));
+    for (DeviceRule& entry : list) {
+      const bool whole = pick(2) == 0;
+      entry = {.allow = pick(2) == 0,
+               .type = "abc"[pick(3)],
+               .major = number(),
+               .minor = number(),
+               .read = whole || pick(2) == 0,
+               .write = whole || pick(2) == 0,
+               .mknod = whole || pick(2) == 0};
+    }
+    const std::vector<bpf_insn> program = unified::device_program(list).value();
+    for (unsigned which = 0; which < 2 * 4 * 4 * 7; ++which) {
+      const Request request{which % 2 == 0 ? 'b' : 'c', which / 2 % 4, which / 8 % 4, which / 32 + 1};
+      bool expected = true;
+      for (const unsigned kind : {kRead, kWrite, kMknod}) {
+        bool allowed = false;
+        for (const DeviceRule& entry : list) {
+          const bool speaks = kind == kRead ? entry.read : kind == kWrite ? entry.write : entry.mknod;
+          if (speaks && (entry.type == 'a' || entry.type == request.type) &&
+              entry.major.value_or(request.major) == request.major &&
+              entry.minor.value_or(request.minor) == request.minor) {
+            allowed = entry.allow;
+          }
+        }
+        expected = expected && (allowed || (request.access & kind) == 0);
+      }
+      if (run_program(program, request) != expected) {
+        std::string text;
+        for (const DeviceRule& entry : list) {
+          text += (entry.allow ? "+" : "-") + describe(entry) + "; ";
+        }
+        FAIL(text << request.type << " " << request.major << ":" << request.minor << " " << request.access);
+      }
+    }
+  }
+}
+
+TEST_CASE("what Docker asks for is a short program") {
+  const std::vector<DeviceRule> docker = rules({"-a *:* rwm", "+c 1:5 rwm", "+c 1:3 rwm", "+c 1:9 rwm", "+c 1:8 rwm",
+                                                "+c 5:0 rwm", "+c 5:1 rwm", "-c 10:229 rwm"});
+  CHECK(unified::device_program(with_default_devices(docker)).value().size() <= 30);
+  CHECK(unified::device_program(with_default_devices(rules({"+a *:* rwm"}))).value().size() == 2);
+}
+
+TEST_CASE("more rules than a program's jumps can span are refused") {
+  CHECK(unified::device_program(std::vector<DeviceRule>(5000, rule("+c 1:3 rwm"))));
+  CHECK_FALSE(unified::device_program(std::vector<DeviceRule>(5001, rule("+c 1:3 rwm"))));
 }
 
 TEST_CASE("device rules need a hierarchy that can enforce them") {
