@@ -1,5 +1,6 @@
 """Where the container's cgroup is and what is left of it."""
 
+import errno
 import os
 
 import pytest
@@ -132,3 +133,45 @@ def test_processes_of_the_program_are_in_the_cgroup(container, bundle, view):
                    what="3 processes in the cgroup")
         box.must("kill", "KILL")
         exit_status(pid)
+
+
+@pytest.mark.parametrize("user, mapped, namespace, options, owner", [
+    (7, False, True, [], 7), (0, True, True, [], 100000), (7, True, True, ["rw"], 100007),
+    (7, False, True, ["ro"], 0), (7, False, False, [], 0)])
+def test_the_containers_user_owns_the_cgroup(container, bundle, view, user, mapped, namespace, options, owner):
+    """config-linux.md, "Cgroup ownership": what /sys/kernel/cgroup/delegate names, and nothing that limits."""
+    def change(config):
+        config["process"]["user"]["uid"] = user
+        config["linux"]["namespaces"] += [{"type": "cgroup"}] * namespace + [{"type": "user"}] * mapped
+        if mapped:
+            config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = [
+                {"containerID": 0, "hostID": 100000, "size": 1000}]
+        config["mounts"].append({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
+                                 "options": options})
+
+    with open("/sys/kernel/cgroup/delegate") as file:
+        delegated = set(file.read().split())
+    with container(bundle("sleep", change=change)) as box:
+        box.must("create")
+        for directory in set(view.cgroups_of(box.pid).values()):
+            wanted = owner if view.unified else 0  # v1 cannot be delegated
+            assert os.stat(directory).st_uid == wanted
+            for name in os.listdir(directory):
+                assert os.stat(f"{directory}/{name}").st_uid == (wanted if name in delegated else 0), name
+
+
+def test_the_owner_makes_cgroups_below(report, view):
+    if not view.unified:
+        pytest.skip("v1 cannot be delegated")
+
+    def change(config):
+        config["process"]["user"]["uid"] = 7
+        config["process"]["capabilities"] = {}
+        config["linux"]["namespaces"].append({"type": "cgroup"})
+        config["mounts"].append({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup"})
+
+    seen = report("--try", "mkdir:/sys/fs/cgroup/child", "--try", "write:/sys/fs/cgroup/cgroup.max.depth",
+                  "--try", "write:/sys/fs/cgroup/cgroup.procs", change=change)
+    assert seen.tries["mkdir:/sys/fs/cgroup/child"] == 0
+    assert seen.tries["write:/sys/fs/cgroup/cgroup.procs"] == 0
+    assert seen.tries["write:/sys/fs/cgroup/cgroup.max.depth"] == errno.EACCES

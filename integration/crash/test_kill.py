@@ -11,7 +11,7 @@ import pytest
 
 from harness.marks import both_views
 from harness.host import reap_children
-from harness.runtime import wait_until
+from harness.runtime import exit_status, wait_until
 
 SEED = int(os.environ.get("BERTH_SEED", "20261120"))
 
@@ -147,6 +147,30 @@ def test_killed_pause(container, bundle, dice):
             box.must("create")
             box.must("start")
             kill_after(box.runtime.popen("pause", box.id), dice.uniform(0, 0.006))
+            deleted(box)
+
+
+@both_views
+@pytest.mark.parametrize("command", [["pause"], ["kill", "--all"], ["update", "--pids-limit", "77"]])
+def test_a_killed_command_leaves_nothing_frozen_for_good(container, bundle, dice, command, view):
+    """What was frozen in the middle is paused for everybody to see, and goes on with `resume`."""
+    if command[0] == "update" and "pids" not in view.controllers:
+        pytest.skip(f"no pids controller in the {view.name} view")
+    for _ in range(12):
+        made = bundle("trap", 12)
+        output = made.file("output")
+        with container(made) as box, open(output, "r+b") as out:
+            box.must("create", stdout=out)
+            pid = box.pid
+            box.must("start")
+            wait_until(lambda: open(output).read() == "ready\n", what="ready")
+            arguments = command + [box.id] + (["CONT"] if command[0] == "kill" else [])
+            kill_after(box.runtime.popen(*arguments), dice.uniform(0, 0.008))
+            if box.status == "paused":
+                box.must("resume")
+            assert box.status == "running"
+            box.must("kill", "USR2")
+            assert exit_status(pid) == 0  # it has gone on, and ends by itself
             deleted(box)
 
 

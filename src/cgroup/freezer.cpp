@@ -140,10 +140,10 @@ Status thaw_legacy_recursively(const Placement& placement) {
 
 Result<bool> processes_frozen(const Placement& placement) {
   if (const Directory* legacy = find_directory(placement, "freezer")) {
-    return legacy_frozen(legacy->path);
+    return says(legacy->path + "/freezer.state", "FR");  // FROZEN, FREEZING
   }
   if (const Directory* unified = find_directory(placement, "")) {
-    return says(unified->path + "/cgroup.events", "frozen 1");
+    return TRY(says(unified->path + "/cgroup.events", "frozen 1")) || TRY(says(unified->path + "/cgroup.freeze", "1"));
   }
   return false;
 }

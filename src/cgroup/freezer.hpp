@@ -12,6 +12,7 @@ Status thaw_processes(const Placement& placement);
 /// Thaws the cgroups below as well, which the container may have frozen itself (v1 only: cgroup2 needs it for nothing,
 /// as SIGKILL ends frozen processes there). No error where there is no v1 freezer.
 Status thaw_legacy_recursively(const Placement& placement);
+/// Also while some of them still run: whoever began that may have been killed, and a thaw is what helps.
 Result<bool> processes_frozen(const Placement& placement);
 
 }  // namespace berth::cgroup

@@ -1,8 +1,10 @@
 #include <berth/base/log.hpp>
 #include <berth/base/scope_guard.hpp>
+#include <berth/cgroup/hand_over.hpp>
 #include <berth/container/create.hpp>
 #include <berth/launch/sealed_self.hpp>
 #include <berth/launch/supervisor.hpp>
+#include <berth/plan/cgroup_owner.hpp>
 #include <berth/plan/lower.hpp>
 #include <berth/security/credentials.hpp>
 #include <berth/spec/parse.hpp>
@@ -196,6 +198,9 @@ Result<Creation> build(const StateStore& store, const CreateRequest& request, co
 
   cgroup::Cgroup cgroup = TRY(make_cgroup(request, bundle.plan, directory, placement, record));
   TRY(cgroup.apply(bundle.plan.resources));
+  if (const auto owner = plan::cgroup_owner(bundle.plan)) {
+    TRY(cgroup::hand_over(cgroup.placement(), *owner));
+  }
   const sys::UniqueFd start_socket =
       waits_for_start ? TRY(sys::listen_at(directory.fd(), kStartSocket)) : sys::UniqueFd();
   hooks_may_have_run = true;
