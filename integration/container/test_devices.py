@@ -162,15 +162,55 @@ def test_allow_all_but_one(report):
     assert seen.tries == {KMSG: 0, MEM: errno.EPERM}
 
 
+def user_namespace(config):
+    config["linux"]["namespaces"].append({"type": "user"})
+    config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = [
+        {"containerID": 0, "hostID": 100000, "size": 65536}]
+
+
 def test_devices_in_a_user_namespace(report):
     """mknod(2) is not possible there: the host's nodes are bound."""
-    def change(config):
-        config["linux"]["namespaces"].append({"type": "user"})
-        config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = [
-            {"containerID": 0, "hostID": 100000, "size": 65536}]
-
-    seen = report("--list", "/dev", "--try", "write:/dev/null", "--try", "read:/dev/urandom", change=change)
+    seen = report("--list", "/dev", "--try", "write:/dev/null", "--try", "read:/dev/urandom", change=user_namespace)
     for name, numbers in DEFAULTS.items():
         found = entry(seen.lists["/dev"], name)
         assert (found["major"], found["minor"]) == numbers
     assert set(seen.tries.values()) == {0}
+
+
+def test_unbuffered_character_devices_are_character_devices(report):
+    seen = report("--stat", "/dev/mine", change=devices(device("/dev/mine", "u", minor=7)))
+    assert (seen.stats["/dev/mine"]["type"], seen.stats["/dev/mine"]["minor"]) == ("char", 7)
+
+
+def test_pipes_in_a_user_namespace_are_the_container_s_own(report):
+    def change(config):
+        user_namespace(config)
+        devices({"path": "/dev/pipe", "type": "p", "fileMode": 0o640, "uid": 3, "gid": 4})(config)
+
+    found = report("--stat", "/dev/pipe", change=change).stats["/dev/pipe"]
+    assert (found["type"], found["mode"], found["uid"], found["gid"]) == ("fifo", 0o640, 3, 4)
+
+
+@pytest.fixture
+def udev_link():
+    """/dev/char/1:7, as udev makes it."""
+    made = not os.path.exists("/dev/char")
+    if made:
+        os.mkdir("/dev/char")
+        os.symlink("../full", "/dev/char/1:7")
+    yield
+    if made:
+        os.unlink("/dev/char/1:7")
+        os.rmdir("/dev/char")
+
+
+def test_device_at_another_path_in_a_user_namespace(report, run, udev_link):
+    """Where the host has the device elsewhere, its number finds it; a device that it does not have is an error."""
+    def change(minor):
+        return lambda config: (user_namespace(config), devices(device("/dev/sub/mine", minor=minor))(config))
+
+    seen = report("--stat", "/dev/sub/mine", "--try", "write:/dev/sub/mine", change=change(7))
+    assert (seen.stats["/dev/sub/mine"]["type"], seen.stats["/dev/sub/mine"]["minor"]) == ("char", 7)
+    assert seen.tries["write:/dev/sub/mine"] == 0
+    error = run("exit", 0, change=change(77)).error
+    assert "/dev/sub/mine" in error and "1:77" in error

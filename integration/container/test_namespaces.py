@@ -298,3 +298,30 @@ def test_sysctl_with_slashes(report):
 def test_sysctl_that_the_kernel_refuses(run):
     error = run("exit", 0, change=sysctl(kernel__msgmax="not a number")).error
     assert "kernel" in error and "msgmax" in error and "Invalid argument" in error
+
+
+def test_sysctls_of_every_namespace(report):
+    values = {"kernel.shmmax": "12345678", "kernel.sem": "32000 1024000000 500 32000", "fs.mqueue.msg_max": "20",
+              "net.core.somaxconn": "321", "kernel.domainname": "example"}
+    paths = {name: "/proc/sys/" + name.replace(".", "/") for name in values}
+    seen = report(*[arg for path in paths.values() for arg in ("--read", path)],
+                  change=lambda config: config["linux"].update(sysctl=values))
+    assert {name: seen.file(path).split() for name, path in paths.items()} == {
+        name: value.split() for name, value in values.items()}
+
+
+def test_sysctls_of_a_user_namespace(report):
+    """user.*: limits of this user namespace alone. And those of the other kinds, which its root may set too."""
+    def change(config):
+        config["linux"]["namespaces"].append({"type": "user"})
+        config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = [
+            {"containerID": 0, "hostID": 100000, "size": 65536}]
+        config["linux"]["sysctl"] = {"user.max_user_namespaces": "7", "user/max_net_namespaces": "3", "kernel.msgmax": "9000",
+                                     "net.ipv4.ip_unprivileged_port_start": "80", "fs.mqueue.msg_max": "20"}
+
+    names = ["user/max_user_namespaces", "user/max_net_namespaces", "kernel/msgmax", "net/ipv4/ip_unprivileged_port_start",
+             "fs/mqueue/msg_max"]
+    seen = report(*[arg for name in names for arg in ("--read", "/proc/sys/" + name)], change=change)
+    assert [seen.file("/proc/sys/" + name).strip() for name in names] == ["7", "3", "9000", "80", "20"]
+    with open("/proc/sys/user/max_user_namespaces") as file:
+        assert file.read().strip() != "7"

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <arpa/inet.h>
@@ -302,6 +303,20 @@ void report_clocks(JsonWriter& json) {
   json.end_object();
 }
 
+// Extended attributes whose values are text.
+void report_attributes(JsonWriter& json, const char* path) {
+  char names[4096];
+  const ssize_t length = llistxattr(path, names, sizeof names);
+  json.key("attributes");
+  json.begin_object();
+  for (const char* name = names; name < names + length; name += std::strlen(name) + 1) {
+    char value[1024] = {};
+    lgetxattr(path, name, value, sizeof value - 1);
+    json.field(name, value);
+  }
+  json.end_object();
+}
+
 }  // namespace
 
 void report_stat(JsonWriter& json, const char* path) {
@@ -317,6 +332,8 @@ void report_stat(JsonWriter& json, const char* path) {
   json.field("uid", info.st_uid);
   json.field("gid", info.st_gid);
   json.field("size", info.st_size);
+  json.field("modified", info.st_mtim.tv_sec);
+  report_attributes(json, path);
   json.field("dev", static_cast<long long>(info.st_dev));
   if (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode)) {
     json.field("major", major(info.st_rdev));

@@ -73,3 +73,31 @@ def test_limits_are_not_dropped_in_silence(unprivileged):
     result = unprivileged("run", "one")
     assert result.returncode == 1
     assert "cgroup" in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_devices_and_message_queues(unprivileged):
+    """The host's nodes are bound, a pipe is made; what is in /dev/mqueue is the container's root's."""
+    def change(config):
+        config["linux"]["devices"] = [{"path": "/dev/full", "type": "c", "major": 1, "minor": 7},
+                                      {"path": "/dev/pipe", "type": "p", "fileMode": 0o640}]
+
+    unprivileged.configure("report", "--stat", "/dev/full", "--stat", "/dev/pipe", "--stat", "/dev/mqueue",
+                           "--try", "write:/dev/null", "--try", "read:/dev/urandom", change=change)
+    result = unprivileged("run", "one")
+    assert result.returncode == 0, result
+    seen = json.loads(result.stdout)
+    assert (seen["stats"]["/dev/full"]["type"], seen["stats"]["/dev/full"]["minor"]) == ("char", 7)
+    assert (seen["stats"]["/dev/pipe"]["type"], seen["stats"]["/dev/pipe"]["uid"]) == ("fifo", 0)
+    assert seen["stats"]["/dev/mqueue"]["uid"] == 0
+    assert set(seen["tries"].values()) == {0}
+
+
+def test_id_mapped_mounts_of_the_host_are_refused(unprivileged):
+    """The kernel leaves them to root of the namespace that the file system was mounted in."""
+    def change(config):
+        config["mounts"].append({"destination": "/etc", "type": "bind", "source": "/usr/share", "options": ["bind", "idmap"]})
+
+    unprivileged.configure("exit", "0", change=change)
+    result = unprivileged("run", "one")
+    assert result.returncode == 1
+    assert "ids are mapped by root of the host only" in result.stderr and "Operation not permitted" in result.stderr and result.stderr.count("\n") == 1

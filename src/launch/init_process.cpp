@@ -86,7 +86,7 @@ InitProcess::InitProcess(InitContext& context, channel::Channel channel)
     : context_(context),
       plan_(context.plan),
       channel_(std::move(channel)),
-      rootfs_(context.plan.rootfs, rootfs_options(context)) {}
+      rootfs_(context.plan.rootfs, rootfs_options(context), std::move(context.host_sources)) {}
 
 void InitProcess::run() noexcept {
   try {
@@ -142,6 +142,9 @@ Status InitProcess::open_sources() {
     TRY(security::become_namespace_root());
     // A change of credentials takes the parent-death signal back.
     TRY(sys::die_with_parent());
+  }
+  if (context_.spawn.unshare_ipc) {
+    TRY(sys::unshare(CLONE_NEWIPC, "CLONE_NEWIPC"));
   }
   return {};
 }

@@ -19,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace berth::launch {
 
@@ -29,8 +30,9 @@ struct InitContext {
   const ns::SpawnPlan& spawn;
   const ns::NamespaceSet& namespaces;
   const cgroup::View& cgroup_view;
-  const security::FilterProgram* filter;  ///< null without a seccomp block
-  sys::UniqueFd trampoline;               ///< invalid: execute directly, from the sealed self
+  const security::FilterProgram* filter;          ///< null without a seccomp block
+  sys::UniqueFd trampoline;                       ///< invalid: execute directly, from the sealed self
+  std::vector<rootfs::MountSource> host_sources;  ///< of the mounts that need more rights than the child has
 };
 
 /// Runs the steps in order, reports the first failure with its step's name, and executes the program.

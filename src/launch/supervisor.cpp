@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "launch/exec_program.hpp"
+#include "launch/host_sources.hpp"
 #include "launch/seccomp_listener.hpp"
 #include "launch/spawn.hpp"
 
@@ -114,7 +115,8 @@ Result<LaunchedProcess> launch(const plan::ContainerPlan& plan, cgroup::Cgroup& 
                       .namespaces = namespaces,
                       .cgroup_view = cgroup_view,
                       .filter = filter ? &*filter : nullptr,
-                      .trampoline = has_label(plan.process) ? sys::UniqueFd() : TRY(make_trampoline())};
+                      .trampoline = has_label(plan.process) ? sys::UniqueFd() : TRY(make_trampoline()),
+                      .host_sources = TRY(open_host_sources(plan, namespaces))};
   sys::SocketPair sockets = TRY(sys::SocketPair::create());
   channel::Channel channel(std::move(sockets.first));
   sys::Child child = TRY(spawn(context, cgroup, channel, std::move(sockets.second)));

@@ -3,6 +3,7 @@
 #include <berth/sys/process.hpp>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -85,6 +86,22 @@ Status write_id_maps(pid_t pid, std::span<const plan::IdMapping> uid_mappings,
   TRY_CONTEXT(write_map(pid, "gid_map", kNewGidMap, gid_mappings, ::getegid()), "map the container's gids");
   TRY_CONTEXT(write_map(pid, "uid_map", kNewUidMap, uid_mappings, ::geteuid()), "map the container's uids");
   return {};
+}
+
+Result<sys::UniqueFd> make_user_namespace(std::span<const plan::IdMapping> uid_mappings,
+                                          std::span<const plan::IdMapping> gid_mappings) {
+  const pid_t parent = sys::own_pid();
+  auto cloned = TRY(sys::clone_process(CLONE_NEWUSER, -1));
+  if (!cloned) {
+    // A parent that was killed before it could be asked for sends no signal: nobody would end this one.
+    while (sys::die_with_parent() && ::getppid() == parent) {
+      ::pause();
+    }
+    ::_exit(1);
+  }
+  const sys::Child child(std::move(*cloned));
+  TRY(write_id_maps(child.pid(), uid_mappings, gid_mappings));
+  return sys::open_at(AT_FDCWD, fmt::format("/proc/{}/ns/user", child.pid()), O_RDONLY);
 }
 
 }  // namespace berth::ns

@@ -63,6 +63,15 @@ Status NamespaceSet::join_entry(const Entry& entry) const {
   return {};
 }
 
+int NamespaceSet::user_namespace() const {
+  for (const Entry& entry : entries_) {
+    if (entry.flag == CLONE_NEWUSER) {
+      return entry.fd.get();
+    }
+  }
+  return -1;
+}
+
 Status NamespaceSet::join(std::span<const std::size_t> indices) const {
   // A privileged caller reaches namespaces that the joined user namespace does not own; an unprivileged one
   // reaches nothing before it has joined that.

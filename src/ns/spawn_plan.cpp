@@ -22,7 +22,11 @@ SpawnPlan plan_spawn(const plan::Namespaces& namespaces) {
   spawn.staged = joined_user || (new_user && (!namespaces.joined.empty() || new_time));
   spawn.unshare_time = new_time;
   spawn.unshare_cgroup = namespaces.creates(flag(CLONE_NEWCGROUP));
+  spawn.unshare_ipc = (new_user || joined_user) && namespaces.creates(flag(CLONE_NEWIPC));
   spawn.clone_flags = namespaces.created & ~(flag(CLONE_NEWCGROUP) | kNewTime);
+  if (spawn.unshare_ipc) {
+    spawn.clone_flags &= ~flag(CLONE_NEWIPC);
+  }
 
   for (std::size_t index = 0; index < namespaces.joined.size(); ++index) {
     const bool before = spawn.staged || namespaces.joined[index].flag == CLONE_NEWPID;

@@ -29,6 +29,7 @@ spec::Features features() {
   features.seccomp_known_flags = features.seccomp_supported_flags;
   features.apparmor = true;
   features.selinux = true;
+  features.idmapped_mounts = true;
   features.memory_policy_modes = names(kMemoryPolicyModes);
   features.memory_policy_flags = names(kMemoryPolicyFlags);
   return features;

@@ -32,6 +32,7 @@ constexpr std::array kOptions = std::to_array<MountOption>({
     {"diratime", kClear, MOUNT_ATTR_NODIRATIME},
     {"dirsync", kSuperblock},
     {"exec", kClear, MOUNT_ATTR_NOEXEC},
+    {"idmap", kIdmap},
     {"iversion", kNothing},
     {"lazytime", kSuperblock},
     {"loud", kNothing},
@@ -53,7 +54,9 @@ constexpr std::array kOptions = std::to_array<MountOption>({
     {"rdev", kClear, MOUNT_ATTR_NODEV, true},
     {"rdiratime", kClear, MOUNT_ATTR_NODIRATIME, true},
     {"relatime", kAccessTime, MOUNT_ATTR_RELATIME},
+    {"remount", kRemount},
     {"rexec", kClear, MOUNT_ATTR_NOEXEC, true},
+    {"ridmap", kIdmap, 0, true},
     {"rnoatime", kAccessTime, MOUNT_ATTR_NOATIME, true},
     {"rnodev", kSet, MOUNT_ATTR_NODEV, true},
     {"rnodiratime", kSet, MOUNT_ATTR_NODIRATIME, true},
@@ -138,13 +141,22 @@ void apply(const MountOption& option, Mount& mount) {
       mount.fs_options.emplace_back(option.name, std::nullopt);
       return;
     case kNotSuperblock:
-      return take_back_flag(mount, option.flag);
+      take_back_flag(mount, option.flag);
+      if (mount.kind == MountKind::kRemount) {
+        mount.fs_options.emplace_back(option.name, std::nullopt);  // there it may be set already
+      }
+      return;
     case kPropagation:
       mount.propagation = option.value;
       mount.propagation_recursive = option.recursive;
       return;
+    case kRemount:
+      return;
+    case kIdmap:
+      mount.idmapped = true;
+      mount.idmap_recursive = mount.idmap_recursive || option.recursive;
+      return;
     case kBind:
-      mount.kind = MountKind::kBind;
       mount.recursive = mount.recursive || option.recursive;
       return;
     case kCopyUp:

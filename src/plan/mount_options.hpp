@@ -19,6 +19,8 @@ enum class MountEffect : std::uint8_t {
   kNotSuperblock,   ///< takes back the flag `flag`
   kPropagation,     ///< MS_* `value`
   kBind,            ///< makes it a bind mount
+  kRemount,         ///< changes a mount that is there
+  kIdmap,           ///< idmap
   kCopyUp,          ///< tmpcopyup
   kCopySymlink,     ///< copy-symlink
   kSourceNofollow,  ///< src-nofollow
@@ -37,7 +39,8 @@ struct MountOption {
 [[nodiscard]] std::span<const MountOption> mount_options();
 /// Null if it is none of the table.
 [[nodiscard]] const MountOption* find_mount_option(std::string_view name);
-/// Applies one option of the table; of two that contradict each other the later one counts.
+/// Applies one option of the table; of two that contradict each other the later one counts. The kind of the mount,
+/// which bind and remount decide, is known before.
 void apply(const MountOption& option, Mount& mount);
 
 }  // namespace berth::plan

@@ -7,6 +7,7 @@
 
 #include "plan/clean_path.hpp"
 #include "plan/lowering.hpp"
+#include "plan/mount_idmap.hpp"
 #include "plan/mount_options.hpp"
 #include "plan/named.hpp"
 
@@ -31,17 +32,6 @@ constexpr std::array<Named<Propagation>, 8> kPropagations = {{
     {"rslave", {MS_SLAVE, true}},
     {"runbindable", {MS_UNBINDABLE, true}},
 }};
-
-// Options that this program knows and does not support.
-std::string_view refusal(std::string_view option) {
-  if (option == "idmap" || option == "ridmap") {
-    return "no id-mapped mount: this version does not support them";
-  }
-  if (option == "remount") {
-    return "an option of a new mount: nothing is mounted there yet";
-  }
-  return "";
-}
 
 // The end of the first of several options in one string. mount(2) took them all as one text, so a comma parts them,
 // except behind a backslash (overlay's paths) and in quotes (SELinux contexts).
@@ -85,25 +75,39 @@ bool add_fs_options(std::string_view text, Mount& mount) {
   }
 }
 
-void lower_options(Problems& problems, const spec::Mount& entry, Mount& mount) {
+bool has_option(const spec::Mount& entry, std::string_view option) {
+  return std::ranges::find(entry.options, option) != entry.options.end();
+}
+
+bool is_bind(const spec::Mount& entry) {
+  return entry.type == "bind" || entry.type == "none" || has_option(entry, "bind") || has_option(entry, "rbind");
+}
+
+// Whether options can go to a file system: as mount(8) has it, a remount with bind changes the mount alone.
+bool has_file_system(const spec::Mount& entry, const Mount& mount) {
+  return mount.kind == MountKind::kFilesystem || (mount.kind == MountKind::kRemount && !is_bind(entry));
+}
+
+void lower_options(Lowering& lowering, const spec::Mount& entry, Mount& mount) {
+  Problems& problems = lowering.problems;
   for (std::size_t index = 0; index < entry.options.size(); ++index) {
     const std::string& text = entry.options[index];
     const auto refuse = [&](std::string_view expected) {
       problems.add(fmt::format("{}/options/{}", mount.pointer, index), quoted(text), expected);
     };
     if (const MountOption* option = find_mount_option(text); option != nullptr) {
-      if (option->effect == MountEffect::kSuperblock && mount.kind != MountKind::kFilesystem) {
+      if (option->effect == MountEffect::kSuperblock && !has_file_system(entry, mount)) {
         log::warning("{}/options/{}: {} has no effect on this mount: it belongs to a file system", mount.pointer, index,
                      text);
-      } else {
+      } else if (option->effect != MountEffect::kNotSuperblock || has_file_system(entry, mount)) {
         apply(*option, mount);
       }
-    } else if (const std::string_view expected = refusal(text); !expected.empty()) {
-      refuse(expected);
-    } else if (mount.kind == MountKind::kBind) {
-      refuse("a mount option: a bind mount takes none of a file system");
+    } else if (is_idmap_with_mappings(text)) {
+      lower_idmap_option(lowering, fmt::format("{}/options/{}", mount.pointer, index), text, mount);
     } else if (mount.kind == MountKind::kCgroup) {
       refuse("a mount option: the container's cgroups take none of a file system");
+    } else if (!has_file_system(entry, mount)) {
+      refuse("a mount option: a bind mount takes none of a file system");
     } else if (!add_fs_options(text, mount)) {
       refuse("an option with a name");
     }
@@ -111,8 +115,10 @@ void lower_options(Problems& problems, const spec::Mount& entry, Mount& mount) {
 }
 
 MountKind mount_kind(const spec::Mount& entry) {
-  const auto is_bind = [](const std::string& option) { return option == "bind" || option == "rbind"; };
-  if (entry.type == "bind" || entry.type == "none" || std::ranges::any_of(entry.options, is_bind)) {
+  if (has_option(entry, "remount")) {
+    return MountKind::kRemount;
+  }
+  if (is_bind(entry)) {
     return MountKind::kBind;
   }
   return entry.type == "cgroup" || entry.type == "cgroup2" ? MountKind::kCgroup : MountKind::kFilesystem;
@@ -127,19 +133,12 @@ void check_kind(Problems& problems, const spec::Mount& entry, const Mount& mount
   if (mount.kind == MountKind::kFilesystem && entry.type.empty()) {
     problems.add(mount.pointer + "/type", "nothing", "a file system type, or the option bind or rbind");
   }
-  if (mount.copy_up && entry.type != "tmpfs") {
-    problems.add(mount.pointer + "/options", "\"tmpcopyup\"", "it on a tmpfs only");
+  if (mount.copy_up && (mount.kind != MountKind::kFilesystem || entry.type != "tmpfs")) {
+    problems.add(mount.pointer + "/options", "\"tmpcopyup\"", "it on a new tmpfs only");
   }
   if (!bind && (mount.copy_symlink || mount.source_nofollow)) {
     problems.add(mount.pointer + "/options", mount.copy_symlink ? "\"copy-symlink\"" : "\"src-nofollow\"",
                  "it on a bind mount only");
-  }
-  for (const auto& [mappings, name] :
-       {std::pair{&entry.uid_mappings, "uidMappings"}, std::pair{&entry.gid_mappings, "gidMappings"}}) {
-    if (!mappings->empty()) {
-      problems.add(fmt::format("{}/{}", mount.pointer, name), "mappings",
-                   "no id-mapped mount: this version does not support them");
-    }
   }
 }
 
@@ -159,11 +158,15 @@ Mount lower_mount(Lowering& lowering, std::size_t index) {
     lowering.problems.add(mount.pointer + "/destination", quoted(entry.destination),
                           "a path below /: the root is /root/path");
   }
-  lower_options(lowering.problems, entry, mount);
+  lower_options(lowering, entry, mount);
+  lower_idmap(lowering, entry, mount);
   check_kind(lowering.problems, entry, mount);
   // A new file system that is read-only itself, not only here, as mount(2) made it.
-  if (mount.kind == MountKind::kFilesystem && (mount.attributes.set & MOUNT_ATTR_RDONLY) != 0) {
+  if (has_file_system(entry, mount) && (mount.attributes.set & MOUNT_ATTR_RDONLY) != 0) {
     mount.fs_options.emplace_back("ro", std::nullopt);
+  } else if (mount.kind == MountKind::kRemount && has_file_system(entry, mount) &&
+             (mount.attributes.clear & MOUNT_ATTR_RDONLY) != 0) {
+    mount.fs_options.emplace_back("rw", std::nullopt);
   }
   return mount;
 }
@@ -202,6 +205,21 @@ void lower_root(Lowering& lowering) {
   }
 }
 
+// crun's annotation, with which an engine says how the label is given.
+void lower_label_option(Lowering& lowering) {
+  constexpr std::array<std::string_view, 4> kLabelOptions = {"context", "fscontext", "defcontext", "rootcontext"};
+  const std::string name = "run.oci.mount_context_type";
+  const auto found = lowering.config.annotations.find(name);
+  if (found == lowering.config.annotations.end()) {
+    return;
+  }
+  if (std::ranges::find(kLabelOptions, found->second) == kLabelOptions.end()) {
+    lowering.problems.add("/annotations" + spec::pointer_step(name), quoted(found->second),
+                          fmt::format("one of {}", fmt::join(kLabelOptions, ", ")));
+  }
+  lowering.plan.rootfs.label_option = found->second;
+}
+
 // Everything that would change mounts of the host if the container had no mount namespace.
 void check_mount_namespace(Lowering& lowering) {
   const Rootfs& plan = lowering.plan.rootfs;
@@ -229,6 +247,7 @@ void lower_mounts(Lowering& lowering) {
   plan.masked_paths = lower_paths(lowering.problems, lowering.linux.masked_paths, "maskedPaths");
   plan.readonly_paths = lower_paths(lowering.problems, lowering.linux.readonly_paths, "readonlyPaths");
   plan.mount_label = lowering.linux.mount_label;
+  lower_label_option(lowering);
   if (!lowering.plan.namespaces.has(CLONE_NEWNS)) {
     check_mount_namespace(lowering);
   }

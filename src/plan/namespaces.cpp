@@ -1,5 +1,4 @@
-#include <algorithm>
-
+#include "plan/id_mappings.hpp"
 #include "plan/lowering.hpp"
 #include "plan/namespace_names.hpp"
 
@@ -9,8 +8,7 @@ namespace {
 using spec::Problems;
 using spec::quoted;
 
-// The kernel's limits: UID_GID_MAP_MAX_EXTENTS, and __NEW_UTS_LEN for host and domain names.
-constexpr std::size_t kMaxIdMappings = 340;
+// __NEW_UTS_LEN of the kernel: host and domain names.
 constexpr std::size_t kMaxUtsName = 64;
 // KTIME_SEC_MAX: a clock has 2^63 nanoseconds.
 constexpr std::int64_t kMaxTimeOffset = 9'223'372'036;
@@ -39,41 +37,6 @@ void lower_namespace_list(Lowering& lowering) {
   }
 }
 
-// Whether two entries have an id in common; `first` says which of the two sides.
-bool overlap(const IdMapping& left, const IdMapping& right, std::uint32_t IdMapping::*first) {
-  return left.*first < std::uint64_t{right.*first} + right.size &&
-         right.*first < std::uint64_t{left.*first} + left.size;
-}
-
-// One map, by the rules of user_namespaces(7).
-std::vector<IdMapping> lower_id_map(Problems& problems, const std::vector<spec::IdMapping>& entries,
-                                    std::string_view name) {
-  std::vector<IdMapping> map;
-  map.reserve(entries.size());
-  if (entries.size() > kMaxIdMappings) {
-    problems.add(fmt::format("/linux/{}", name), fmt::format("{} entries", entries.size()),
-                 fmt::format("at most {}", kMaxIdMappings));
-    return map;
-  }
-  for (std::size_t index = 0; index < entries.size(); ++index) {
-    const IdMapping entry{entries[index].container_id, entries[index].host_id, entries[index].size};
-    const std::string pointer = fmt::format("/linux/{}/{}", name, index);
-    const std::uint64_t last = std::uint64_t{std::max(entry.container_id, entry.host_id)} + entry.size;
-    if (entry.size == 0) {
-      problems.add(pointer + "/size", "0", "at least 1");
-    } else if (last > UINT32_MAX) {
-      problems.add(pointer + "/size", fmt::format("{}", entry.size), "a range that ends below id 4294967295");
-    } else if (std::ranges::any_of(map, [&](const IdMapping& other) {
-                 return overlap(entry, other, &IdMapping::container_id) || overlap(entry, other, &IdMapping::host_id);
-               })) {
-      problems.add(pointer, "ids that an earlier entry maps", "ranges that do not overlap");
-    } else {
-      map.push_back(entry);
-    }
-  }
-  return map;
-}
-
 void lower_id_maps(Lowering& lowering) {
   Namespaces& plan = lowering.plan.namespaces;
   const auto lower_one = [&](const std::vector<spec::IdMapping>& entries, std::string_view name) {
@@ -85,7 +48,7 @@ void lower_id_maps(Lowering& lowering) {
     } else if (!plan.has(CLONE_NEWUSER) && !entries.empty()) {
       lowering.problems.add(pointer, "a mapping", "a user namespace in /linux/namespaces");
     }
-    return lower_id_map(lowering.problems, entries, name);
+    return lower_id_map(lowering.problems, entries, pointer);
   };
   plan.uid_mappings = lower_one(lowering.linux.uid_mappings, "uidMappings");
   plan.gid_mappings = lower_one(lowering.linux.gid_mappings, "gidMappings");

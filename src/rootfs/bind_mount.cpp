@@ -10,6 +10,7 @@
 
 #include "rootfs/mount_attributes.hpp"
 #include "rootfs/mount_target.hpp"
+#include "rootfs/propagation.hpp"
 
 namespace berth::rootfs {
 namespace {
@@ -43,6 +44,16 @@ Result<bool> is_directory(int fd) {
   return S_ISDIR(TRY(sys::stat_fd(fd, "bind mount")).st_mode);
 }
 
+// A directory can be mounted on a directory only, and what is none on what is none.
+Status check_same_kind(const plan::Mount& mount, int tree, int target) {
+  const bool directory = TRY(is_directory(tree));
+  if (directory == TRY(is_directory(target))) {
+    return {};
+  }
+  return fail(ErrorKind::kConfig, "not a directory: {} is {}, and {} in the container is {}", mount.source,
+              directory ? "a directory" : "a file", mount.destination, directory ? "a file" : "a directory");
+}
+
 }  // namespace
 
 Status open_bind_source(const plan::Mount& mount, MountSource& source) {
@@ -66,6 +77,22 @@ Status open_bind_source(const plan::Mount& mount, MountSource& source) {
   return {};
 }
 
+Status open_idmapped_source(const plan::Rootfs& plan, const plan::Mount& mount, MountSource& source) {
+  auto opened = open_bind_source(mount, source);
+  if (!opened && opened.error().is(EPERM)) {
+    opened.error().add_hint("ids are mapped by root of the host only");
+  }
+  if (!opened || source.trees.empty()) {
+    return opened;
+  }
+  const int tree = source.trees.front().get();
+  // The copy is one of the host's namespace still, and a peer of what it was copied from.
+  if (const Propagation host = propagation_of_host(plan); host.recursive) {
+    TRY(set_propagation(tree, host));
+  }
+  return map_ids(tree, mount, source.user_namespace.get());
+}
+
 Status mount_bind(const path::RootDir& root, const plan::Mount& mount, const MountSource& source,
                   KeptDescriptors& kept) {
   if (!source.link.empty()) {
@@ -75,10 +102,8 @@ Status mount_bind(const path::RootDir& root, const plan::Mount& mount, const Mou
   TRY(apply_attributes(tree, mount));
   MountTarget target = TRY(open_mount_target(root, mount, tree));
   auto attached = sys::move_mount(tree, target.fd.get(), mount.destination);
-  if (!attached && attached.error().is(EINVAL) && TRY(is_directory(tree)) != TRY(is_directory(target.fd.get()))) {
-    Error error = std::move(attached).error();
-    error.add_hint("a directory can be mounted on a directory only, a file on a file");
-    return std::unexpected(std::move(error));
+  if (!attached && attached.error().is(EINVAL)) {
+    TRY(check_same_kind(mount, tree, target.fd.get()));
   }
   kept.take(std::move(target.fd));
   return attached;

@@ -164,12 +164,17 @@ Result<sys::UniqueFd> open_host_device(const plan::Device& device) {
   if (device.type == 'p' || is_made_as_link(device)) {
     return sys::UniqueFd();
   }
-  const sys::UniqueFd node = TRY_CONTEXT(sys::open_at(AT_FDCWD, device.path, O_PATH), "device of the host");
-  if (!is_device(TRY(sys::stat_fd(node.get(), device.path)), device)) {
-    return fail(ErrorKind::kSystem, "{} of the host is not {}, and a user namespace cannot make one", device.path,
-                describe(device));
+  // udev has a link to each of the host's devices by its number, for those that the container has at another path.
+  const std::string by_number =
+      fmt::format("/dev/{}/{}:{}", device.type == 'b' ? "block" : "char", device.major, device.minor);
+  for (const std::string& path : {device.path, by_number}) {
+    const auto node = sys::open_at(AT_FDCWD, path, O_PATH);
+    if (node && is_device(TRY(sys::stat_fd(node->get(), path)), device)) {
+      return sys::open_tree(node->get(), "", OPEN_TREE_CLONE, path);
+    }
   }
-  return sys::open_tree(node.get(), "", OPEN_TREE_CLONE, device.path);
+  return fail(ErrorKind::kSystem, "neither {} nor {} of the host is {}, and a user namespace cannot make one",
+              device.path, by_number, describe(device));
 }
 
 Status fill_dev(const path::RootDir& root, const std::vector<plan::Device>& devices,

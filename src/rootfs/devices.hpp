@@ -14,7 +14,8 @@ namespace berth::rootfs {
 /// Whether /dev is the runtime's to fill: not where config.json binds one of the host's there.
 [[nodiscard]] bool fills_dev(const plan::Rootfs& plan);
 
-/// A detached copy of the host's node at the device's own path; an error if that is not this device. For user
+/// A detached copy of the host's node at the device's own path, or at udev's link to its number; an error if neither is
+/// this device. For user
 /// namespaces, which cannot make nodes. Invalid for what needs none.
 Result<sys::UniqueFd> open_host_device(const plan::Device& device);
 

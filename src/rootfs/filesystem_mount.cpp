@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "rootfs/mount_attributes.hpp"
 #include "rootfs/mount_target.hpp"
 #include "rootfs/tmpfs_copy_up.hpp"
 
@@ -25,11 +26,7 @@ bool has_option(const plan::Mount& mount, std::string_view key) {
   return std::ranges::any_of(mount.fs_options, [key](const auto& option) { return option.first == key; });
 }
 
-Status set_option(int context, const std::string& key, const std::optional<std::string>& value) {
-  return value ? sys::fs_set_string(context, key, *value) : sys::fs_set_flag(context, key);
-}
-
-Status configure(int context, const plan::Mount& mount, const MountTarget& target, const std::string& label) {
+Status configure(int context, const plan::Mount& mount, const MountTarget* target, const plan::Rootfs& plan) {
   TRY(sys::fs_set_string(context, "source", mount.source.empty() ? mount.type : mount.source));
   for (const auto& [key, value] : mount.fs_options) {
     if (key == "ro" && !value && readonly_is_deferred(mount)) {
@@ -38,13 +35,13 @@ Status configure(int context, const plan::Mount& mount, const MountTarget& targe
     TRY(set_option(context, key, value));
   }
   // A tmpfs over a directory looks like that directory, as in runc; a place that was made for it gets tmpfs' own 1777.
-  if (mount.type == "tmpfs" && target.existed && !has_option(mount, "mode")) {
-    const struct stat status = TRY(sys::stat_fd(target.fd.get(), mount.destination));
+  if (mount.type == "tmpfs" && target != nullptr && target->existed && !has_option(mount, "mode")) {
+    const struct stat status = TRY(sys::stat_fd(target->fd.get(), mount.destination));
     TRY(sys::fs_set_string(context, "mode", fmt::format("{:04o}", status.st_mode & 07777U)));
   }
   // Kernels with SELinux label procfs and sysfs themselves; mqueue takes a label after it is mounted.
-  if (!label.empty() && mount.type != "proc" && mount.type != "sysfs" && mount.type != "mqueue") {
-    TRY(sys::fs_set_string(context, "context", label));
+  if (!plan.mount_label.empty() && mount.type != "proc" && mount.type != "sysfs" && mount.type != "mqueue") {
+    TRY(sys::fs_set_string(context, plan.label_option, plan.mount_label));
   }
   return {};
 }
@@ -64,17 +61,20 @@ std::string missing_namespace(const std::string& type) {
   return "the container's user namespace may not mount this type";
 }
 
-Result<sys::UniqueFd> make_filesystem(const plan::Mount& mount, const MountTarget& target, const std::string& label,
-                                      KeptDescriptors& kept) {
+Result<sys::UniqueFd> make_filesystem(const plan::Mount& mount, const MountTarget* target, const plan::Rootfs& plan,
+                                      int user_namespace, KeptDescriptors& kept) {
   sys::UniqueFd context = TRY(sys::fs_open(mount.type));
-  TRY(configure(context.get(), mount, target, label));
+  TRY(configure(context.get(), mount, target, plan));
   TRY(sys::fs_create(context.get(), mount.type));
   std::uint64_t attributes = mount.attributes.set | mount.recursive_attributes.set;
   if (readonly_is_deferred(mount)) {
     attributes &= ~std::uint64_t{MOUNT_ATTR_RDONLY};
   }
-  auto made = sys::fs_mount(context.get(), attributes, mount.type);
+  sys::UniqueFd made = TRY(sys::fs_mount(context.get(), attributes, mount.type));
   kept.take(std::move(context));
+  if (mount.idmapped) {
+    TRY(map_ids(made.get(), mount, user_namespace));
+  }
   return made;
 }
 
@@ -88,16 +88,42 @@ Status set_propagation(int detached, const plan::Mount& mount) {
   return sys::mount_set_attributes(detached, attributes, false, mount.destination);
 }
 
+// A database's directory is no use to it as root's.
+Status copy_owner(const plan::Mount& mount, int from, int to) {
+  if (has_option(mount, "uid") || has_option(mount, "gid")) {
+    return {};
+  }
+  const struct stat status = TRY(sys::stat_fd(from, mount.destination));
+  return sys::change_owner(to, status.st_uid, status.st_gid, mount.destination);
+}
+
 }  // namespace
+
+Status set_option(int context, const std::string& key, const std::optional<std::string>& value) {
+  return value ? sys::fs_set_string(context, key, *value) : sys::fs_set_flag(context, key);
+}
 
 bool readonly_is_deferred(const plan::Mount& mount) {
   return asks_readonly(mount) && (mount.type == "tmpfs" || path::clean(mount.destination) == "/dev");
 }
 
-Status mount_filesystem(const path::RootDir& root, const plan::Mount& mount, const std::string& label,
-                        std::vector<DeferredReadonly>& deferred, KeptDescriptors& kept) {
+Status make_filesystem_of_device(const plan::Rootfs& plan, const plan::Mount& mount, MountSource& source) {
+  const auto status = sys::stat_at(AT_FDCWD, mount.source, 0);
+  if (!mount.source.starts_with('/') || !status || !S_ISBLK(status->st_mode)) {
+    return {};
+  }
+  KeptDescriptors kept;
+  source.trees.push_back(TRY_CONTEXT(make_filesystem(mount, nullptr, plan, source.user_namespace.get(), kept),
+                                     "mount {} on {}", mount.source, mount.destination));
+  return {};
+}
+
+Status mount_filesystem(const path::RootDir& root, const plan::Mount& mount, MountSource& source,
+                        const plan::Rootfs& plan, std::vector<DeferredReadonly>& deferred, KeptDescriptors& kept) {
   MountTarget target = TRY(open_mount_target(root, mount, -1));
-  auto made = make_filesystem(mount, target, label, kept);
+  auto made = source.trees.empty() ? make_filesystem(mount, &target, plan, source.user_namespace.get(), kept)
+                                   : std::move(source.trees.front());
+  source.trees.clear();
   if (!made) {
     Error error = std::move(made).error();
     if (error.is(EPERM) || error.is(EBUSY)) {
@@ -108,11 +134,12 @@ Status mount_filesystem(const path::RootDir& root, const plan::Mount& mount, con
   TRY(set_propagation(made->get(), mount));
   if (mount.copy_up && target.existed) {
     TRY_CONTEXT(copy_up(target.fd.get(), made->get()), "tmpcopyup");
+    TRY(copy_owner(mount, target.fd.get(), made->get()));
   }
   TRY(sys::move_mount(made->get(), target.fd.get(), mount.destination));
-  if (mount.type == "mqueue" && !label.empty()) {
+  if (mount.type == "mqueue" && !plan.mount_label.empty()) {
     const sys::UniqueFd directory = TRY(sys::open_at(made->get(), ".", O_RDONLY | O_DIRECTORY));
-    TRY(sys::set_attribute(directory.get(), kLabelAttribute, label, mount.destination));
+    TRY(sys::set_attribute(directory.get(), kLabelAttribute, plan.mount_label, mount.destination));
   }
   if (readonly_is_deferred(mount)) {
     deferred.push_back({std::move(*made), mount.destination});

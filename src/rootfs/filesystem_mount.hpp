@@ -6,16 +6,22 @@
 #include <berth/plan/container_plan.hpp>
 #include <berth/rootfs/rootfs.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace berth::rootfs {
 
-/// Makes the file system and attaches it. `label` is linux.mountLabel. A tmpfs, and whatever goes onto /dev, is
-/// left writable if it is to be read-only, and remembered in `deferred`: other mounts and devices still need to
-/// make their places in it.
-Status mount_filesystem(const path::RootDir& root, const plan::Mount& mount, const std::string& label,
-                        std::vector<DeferredReadonly>& deferred, KeptDescriptors& kept);
+/// Makes the file system of a block device, detached; nothing if `mount.source` is none.
+Status make_filesystem_of_device(const plan::Rootfs& plan, const plan::Mount& mount, MountSource& source);
+
+/// Makes the file system, unless it is in `source` already, and attaches it, with the label of `plan`. A tmpfs, and
+/// whatever goes onto /dev, is left writable if it is to be read-only, and remembered in `deferred`: other mounts and
+/// devices still need to make their places in it.
+Status mount_filesystem(const path::RootDir& root, const plan::Mount& mount, MountSource& source,
+                        const plan::Rootfs& plan, std::vector<DeferredReadonly>& deferred, KeptDescriptors& kept);
+/// fsconfig(2) of one option, with or without a value.
+Status set_option(int context, const std::string& key, const std::optional<std::string>& value);
 
 /// Whether read-only must wait until the root is complete.
 [[nodiscard]] bool readonly_is_deferred(const plan::Mount& mount);

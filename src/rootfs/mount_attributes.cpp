@@ -56,6 +56,25 @@ Status apply_attributes(int tree, const plan::Mount& mount) {
   return {};
 }
 
+Status map_ids(int mount_fd, const plan::Mount& mount, int user_namespace) {
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_IDMAP;
+  attributes.userns_fd = static_cast<unsigned>(user_namespace);
+  auto done = sys::mount_set_attributes(mount_fd, attributes, mount.idmap_recursive, mount.destination);
+  if (!done) {
+    Error error = std::move(done).error();
+    error.add_context("map ids");
+    if (error.is(EINVAL)) {
+      error.add_hint("this kernel maps no ids on mounts of that file system");
+    } else if (error.is(EPERM)) {
+      error.add_hint(
+          "only root of the user namespace that a file system was mounted in may map its ids, and only once");
+    }
+    return std::unexpected(std::move(error));
+  }
+  return {};
+}
+
 std::string attribute_names(std::uint64_t attributes) {
   constexpr auto kNames = std::to_array<std::pair<std::uint64_t, const char*>>({
       {MOUNT_ATTR_RDONLY, "ro"},

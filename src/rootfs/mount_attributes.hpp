@@ -24,6 +24,9 @@ struct AttributeCall {
 /// Makes those calls on the detached tree.
 Status apply_attributes(int tree, const plan::Mount& mount);
 
+/// Gives the mount the ids of a user namespace (MOUNT_ATTR_IDMAP); with ridmap those below it too.
+Status map_ids(int mount_fd, const plan::Mount& mount, int user_namespace);
+
 /// "nosuid,noexec": MOUNT_ATTR_* as mount options.
 [[nodiscard]] std::string attribute_names(std::uint64_t attributes);
 

@@ -15,6 +15,7 @@
 #include "rootfs/masked_paths.hpp"
 #include "rootfs/propagation.hpp"
 #include "rootfs/readonly_paths.hpp"
+#include "rootfs/remount.hpp"
 
 namespace berth::rootfs {
 namespace {
@@ -47,7 +48,17 @@ Status check_needs_no_mounts(const plan::Rootfs& plan) {
 
 }  // namespace
 
-RootfsBuilder::RootfsBuilder(const plan::Rootfs& plan, Options options) : plan_(plan), options_(options) {}
+bool needs_host(const plan::Mount& mount) {
+  return mount.idmapped || (mount.kind == plan::MountKind::kFilesystem && mount.source.starts_with('/'));
+}
+
+Status open_host_source(const plan::Rootfs& plan, const plan::Mount& mount, MountSource& source) {
+  return mount.kind == plan::MountKind::kBind ? open_idmapped_source(plan, mount, source)
+                                              : make_filesystem_of_device(plan, mount, source);
+}
+
+RootfsBuilder::RootfsBuilder(const plan::Rootfs& plan, Options options, std::vector<MountSource> sources)
+    : plan_(plan), options_(options), sources_(std::move(sources)) {}
 
 Status RootfsBuilder::open_root() {
   auto directory = sys::open_at(AT_FDCWD, plan_.path, O_PATH | O_DIRECTORY);
@@ -69,11 +80,12 @@ Status RootfsBuilder::open_root() {
 Status RootfsBuilder::open_source(const plan::Mount& mount, MountSource& source) const {
   switch (mount.kind) {
     case plan::MountKind::kBind:
-      return open_bind_source(mount, source);
+      return mount.idmapped ? Status() : open_bind_source(mount, source);
     case plan::MountKind::kCgroup:
       TRY_CONTEXT(open_cgroup_sources(options_.cgroup_view, source), "{}", mount.pointer);
       return {};
     case plan::MountKind::kFilesystem:
+    case plan::MountKind::kRemount:
       return {};
   }
   return {};
@@ -99,16 +111,15 @@ Status RootfsBuilder::open_sources() {
 }
 
 Status RootfsBuilder::mount_one(const plan::Mount& mount, MountSource& source) {
-  if (mount.idmapped) {
-    return fail(ErrorKind::kConfig, "id-mapped mounts are not supported");
-  }
   switch (mount.kind) {
     case plan::MountKind::kBind:
       return mount_bind(root_, mount, source, kept_);
     case plan::MountKind::kCgroup:
       return mount_cgroup(root_, mount, source, options_, plan_.mount_label, kept_);
     case plan::MountKind::kFilesystem:
-      return mount_filesystem(root_, mount, plan_.mount_label, deferred_readonly_, kept_);
+      return mount_filesystem(root_, mount, source, plan_, deferred_readonly_, kept_);
+    case plan::MountKind::kRemount:
+      return remount(root_, mount, deferred_readonly_, kept_);
   }
   return {};
 }
@@ -130,6 +141,7 @@ Status RootfsBuilder::mount_all(const path::ProcDir& proc) {
     for (sys::UniqueFd& tree : sources_[index].trees) {
       kept_.take(std::move(tree));
     }
+    kept_.take(std::move(sources_[index].user_namespace));
   }
   return {};
 }

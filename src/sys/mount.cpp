@@ -93,6 +93,19 @@ Result<UniqueFd> fs_mount(int context, std::uint64_t attributes, std::string_vie
   return UniqueFd(static_cast<int>(fd));
 }
 
+Result<UniqueFd> fs_pick(int mount, std::string_view name) {
+  const long fd = ::syscall(SYS_fspick, mount, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+  if (fd < 0) {
+    const int errnum = errno;
+    return mount_api_failure(errnum, fmt::format("fspick({})", name));
+  }
+  return UniqueFd(static_cast<int>(fd));
+}
+
+Status fs_reconfigure(int context, std::string_view name) {
+  return configure(context, FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, name);
+}
+
 Result<UniqueFd> open_tree(int directory, const std::string& path, unsigned flags, std::string_view name) {
   if (path.empty()) {
     flags |= AT_EMPTY_PATH;

@@ -90,3 +90,13 @@ TEST_CASE("a time namespace of a new user namespace is made inside it, by a stag
   CHECK(spawn.map_stage);
   CHECK(spawn.unshare_time);
 }
+
+TEST_CASE("an ipc namespace beside a user namespace is made by its root, who then owns the message queues") {
+  CHECK_FALSE(plan_spawn(make(bits(CLONE_NEWNS | CLONE_NEWIPC), {})).unshare_ipc);
+  for (const Namespaces& namespaces : {make(bits(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC), {}),
+                                       make(bits(CLONE_NEWNS | CLONE_NEWIPC), {CLONE_NEWUSER})}) {
+    const SpawnPlan spawn = plan_spawn(namespaces);
+    CHECK(spawn.unshare_ipc);
+    CHECK((spawn.clone_flags & bits(CLONE_NEWIPC)) == 0);
+  }
+}

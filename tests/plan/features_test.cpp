@@ -52,7 +52,7 @@ TEST_CASE("What engines ask for is there, and what is not supported is not") {
   CHECK_FALSE(list.cgroup_systemd);
   CHECK(list.apparmor);
   CHECK(list.selinux);
-  CHECK_FALSE(list.idmapped_mounts);
+  CHECK(list.idmapped_mounts);
   CHECK_FALSE(list.intel_rdt);
   CHECK_FALSE(list.net_devices);
   CHECK(has(list.seccomp_actions, "SCMP_ACT_NOTIFY"));

@@ -3,6 +3,7 @@
 
 #include <berth/base/error.hpp>
 #include <berth/plan/container_plan.hpp>
+#include <berth/sys/unique_fd.hpp>
 
 #include <sys/types.h>
 
@@ -22,5 +23,10 @@ namespace berth::ns {
 /// `pid` must not have been reaped, so that its number is its own.
 Status write_id_maps(pid_t pid, std::span<const plan::IdMapping> uid_mappings,
                      std::span<const plan::IdMapping> gid_mappings);
+
+/// A user namespace with these maps that nobody lives in, for id-mapped mounts. The process that it takes to make one
+/// has ended when this returns.
+Result<sys::UniqueFd> make_user_namespace(std::span<const plan::IdMapping> uid_mappings,
+                                          std::span<const plan::IdMapping> gid_mappings);
 
 }  // namespace berth::ns

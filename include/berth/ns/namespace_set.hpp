@@ -27,6 +27,8 @@ class NamespaceSet {
   /// Joins those with these indices: everything with the caller's rights first, and what those do not reach (EPERM)
   /// again after the user namespace was joined.
   [[nodiscard]] Status join(std::span<const std::size_t> indices) const;
+  /// The user namespace among them; -1 if there is none.
+  [[nodiscard]] int user_namespace() const;
 
  private:
   struct Entry {

@@ -28,7 +28,9 @@ struct SpawnPlan {
   std::vector<std::size_t> join_in_child;
   bool unshare_time = false;    ///< by the process that calls clone3, which writes the offsets before it does
   bool unshare_cgroup = false;  ///< by the container's process
-  bool map_stage = false;       ///< staged: the id maps are the stage's; else those of the process that clone3 made
+  /// By the container's process when it is root of the new user namespace: who makes an ipc namespace owns its mqueue.
+  bool unshare_ipc = false;
+  bool map_stage = false;  ///< staged: the id maps are the stage's; else those of the process that clone3 made
 };
 
 [[nodiscard]] SpawnPlan plan_spawn(const plan::Namespaces& namespaces);

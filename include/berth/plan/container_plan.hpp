@@ -28,6 +28,7 @@ struct IdMapping {
   std::uint32_t container_id = 0;
   std::uint32_t host_id = 0;
   std::uint32_t size = 0;
+  friend bool operator==(const IdMapping&, const IdMapping&) = default;
 };
 
 /// A namespace that exists already (`path` of linux.namespaces).
@@ -84,6 +85,7 @@ enum class MountKind : std::uint8_t {
   kFilesystem,  ///< a new instance of file system `type`
   kBind,        ///< a copy of the host's tree at `source`
   kCgroup,      ///< the container's view of its cgroups: v1 hierarchies on a tmpfs, or cgroup2
+  kRemount,     ///< a change of what is mounted at `destination` already
 };
 
 struct Mount {
@@ -102,9 +104,11 @@ struct Mount {
   bool copy_symlink = false;             ///< copy-symlink
   std::uint64_t propagation = 0;         ///< MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE; 0 leaves it
   bool propagation_recursive = false;    ///< rprivate...
-  bool idmapped = false;                 ///< idmap or ridmap
-  bool idmap_recursive = false;
-  std::vector<IdMapping> uid_mappings;  ///< for idmapped
+  bool idmapped = false;                 ///< idmap, ridmap, or mappings of its own
+  bool idmap_recursive = false;          ///< ridmap
+  /// For idmapped: from ids of the file system (container_id) to ids of the host that are seen (host_id). Empty: the
+  /// mapping of the user namespace that the container joins.
+  std::vector<IdMapping> uid_mappings;
   std::vector<IdMapping> gid_mappings;
   std::string pointer;  ///< JSON pointer of the entry, for errors
 };
@@ -129,6 +133,8 @@ struct Rootfs {
   std::vector<std::string> masked_paths;
   std::vector<std::string> readonly_paths;
   std::string mount_label;  ///< SELinux label for new mounts
+  std::string label_option =
+      "context";  ///< the mount option that gives it: context, fscontext, defcontext, rootcontext
 };
 
 // ---------------------------------------------------------------------------------------------- process

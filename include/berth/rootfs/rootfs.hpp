@@ -24,9 +24,19 @@ struct Options {
 
 /// What was taken from the host for one mount of the plan, before anything of the container's could be in the way.
 struct MountSource {
-  std::vector<sys::UniqueFd> trees;  ///< detached copies: one for kBind, one for each hierarchy for kCgroup
-  std::string link;                  ///< copy-symlink: what the link at the source says
+  std::vector<sys::UniqueFd>
+      trees;         ///< detached: one for kBind, one for each hierarchy for kCgroup, one or none for kFilesystem
+  std::string link;  ///< copy-symlink: what the link at the source says
+  sys::UniqueFd user_namespace;  ///< of an id-mapped mount: whose maps it gets
 };
+
+/// Whether the mount may take what the container's process cannot do.
+[[nodiscard]] bool needs_host(const plan::Mount& mount);
+/// For these, to be called before the container's process is made, by who has its caller's rights on the host: only the
+/// owner of a file system may map the ids of its mounts, and a block device need not be one that the container's device
+/// rules let it open. Opens the source of an id-mapped bind mount and maps it, or makes the file system of a block
+/// device; nothing for other mounts. `source.user_namespace` is set before for an id-mapped one.
+Status open_host_source(const plan::Rootfs& plan, const plan::Mount& mount, MountSource& source);
 
 /// A mount that must stay writable while the root is built and is read-only in the container.
 struct DeferredReadonly {
@@ -37,7 +47,8 @@ struct DeferredReadonly {
 /// Builds the root in steps; each is called once, in this order, by the container's process in its new mount namespace.
 class RootfsBuilder {
  public:
-  RootfsBuilder(const plan::Rootfs& plan, Options options);
+  /// `sources`: what open_host_source() opened, one for each mount of the plan; or empty.
+  RootfsBuilder(const plan::Rootfs& plan, Options options, std::vector<MountSource> sources = {});
 
   /// Makes the namespace's mounts slaves (or as rootfsPropagation says) so that nothing reaches the host, and opens
   /// the rootfs and every bind source while the process still has the identity that may (before it becomes root of a

@@ -24,6 +24,10 @@ Status fs_set_string(int context, const std::string& key, const std::string& val
 Status fs_create(int context, std::string_view name);
 /// fsmount(2): a detached mount of the created file system with these MOUNT_ATTR_ flags.
 Result<UniqueFd> fs_mount(int context, std::uint64_t attributes, std::string_view name);
+/// fspick(2): a context that describes the file system of the mount whose root `mount` is.
+Result<UniqueFd> fs_pick(int mount, std::string_view name);
+/// fsconfig(FSCONFIG_CMD_RECONFIGURE).
+Status fs_reconfigure(int context, std::string_view name);
 
 /// open_tree(2); OPEN_TREE_CLONE (and AT_RECURSIVE) in `flags` give a detached copy, without it an O_PATH descriptor.
 /// An empty `path` names `directory` itself.
