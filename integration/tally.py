@@ -44,7 +44,7 @@ def add_unit_tests(tally, name, report, status):
         tally.fail(f"{name}: exit status {status}, {len(cases)} test cases reported")
 
 
-def add_integration_tests(tally, report, status):
+def add_integration_tests(tally, title, report, status):
     failed_before = tally.failed
     try:
         cases = ElementTree.parse(report).getroot().findall(".//testcase")
@@ -68,11 +68,11 @@ def add_integration_tests(tally, report, status):
             tally.skipped += 1
             reasons.setdefault(message, []).append(name)
         else:
-            tally.fail(name)
+            tally.fail(f"{title}: {name}")
     for reason, names in sorted(reasons.items()):
-        print(f"SKIPPED {len(names)} integration tests: {reason}")
+        print(f"SKIPPED {len(names)} {title}: {reason}")
     if (status not in (0, 5) or not outcomes) and tally.failed == failed_before:
-        tally.fail(f"integration tests: pytest ended with status {status} and {len(outcomes)} results")
+        tally.fail(f"{title}: pytest ended with status {status} and {len(outcomes)} results")
 
 
 def main(directory):
@@ -91,8 +91,10 @@ def main(directory):
     for name in programs:
         add_unit_tests(tally, name, os.path.join(directory, name + ".unit.xml"),
                        read_status(os.path.join(directory, name + ".unit.status")))
-    add_integration_tests(tally, os.path.join(directory, "integration.xml"),
-                          read_status(os.path.join(directory, "integration.status")))
+    for name, title in (("integration", "integration tests"), ("vm", "integration tests in the virtual machine")):
+        status = os.path.join(directory, name + ".status")
+        if name == "integration" or os.path.exists(status):  # arguments to integration/test leave the machine out
+            add_integration_tests(tally, title, os.path.join(directory, name + ".xml"), read_status(status))
     skipped = f", {tally.skipped} skipped" if tally.skipped else ""
     print(f"{tally.passed} passed, {tally.failed} failed{skipped}")
     return 1 if tally.failed or not tally.passed else 0
