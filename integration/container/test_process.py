@@ -353,3 +353,15 @@ def test_dev_null_keeps_its_owner(bundle, container):
 def test_errno_of_a_file_of_another_user(report):
     seen = report("--try", "create:/made", change=user(uid=1000, gid=1000))
     assert seen.tries["create:/made"] == errno.EACCES
+
+
+def test_intel_rdt_needs_resctrl(run):
+    """This machine's processor has no RDT: what is done with one is tested against a tree of files (tests/rdt)."""
+    with open("/proc/self/mountinfo") as file:
+        if " - resctrl " in file.read():
+            pytest.skip("resctrl is mounted here")
+
+    def change(config):
+        config["linux"]["intelRdt"] = {"l3CacheSchema": "L3:0=f"}
+
+    assert "/linux/intelRdt: no resctrl file system is mounted" in run("exit", 0, change=change).error

@@ -2,10 +2,12 @@
 #include <berth/base/scope_guard.hpp>
 #include <berth/cgroup/hand_over.hpp>
 #include <berth/container/create.hpp>
+#include <berth/hooks/run_hooks.hpp>
 #include <berth/launch/sealed_self.hpp>
 #include <berth/launch/supervisor.hpp>
 #include <berth/plan/cgroup_owner.hpp>
 #include <berth/plan/lower.hpp>
+#include <berth/rdt/resctrl.hpp>
 #include <berth/security/credentials.hpp>
 #include <berth/spec/parse.hpp>
 #include <berth/sys/file.hpp>
@@ -113,7 +115,10 @@ Result<spec::Record> make_record(const CreateRequest& request, const Bundle& bun
 }
 
 Result<launch::LaunchedProcess> launch_process(const CreateRequest& request, const Bundle& bundle,
-                                               cgroup::Cgroup& cgroup, const spec::Record& record, int start_socket) {
+                                               cgroup::Cgroup& cgroup, const spec::Record& record, int start_socket,
+                                               const rdt::Groups* groups) {
+  const sys::UniqueFd hook_output = TRY(hooks::open_output(bundle.plan.hooks.output));
+  const sys::UniqueFd hook_errors = TRY(hooks::open_output(bundle.plan.hooks.errors));
   const SignalFd interrupts = TRY(SignalFd::for_creation());
   const launch::LaunchOptions options{
       .id = request.id,
@@ -123,6 +128,9 @@ Result<launch::LaunchedProcess> launch_process(const CreateRequest& request, con
       .preserve_fds = request.preserve_fds,
       .start_socket = start_socket,
       .interrupt_fd = interrupts.get(),
+      .rdt = groups,
+      .hook_output = hook_output.get(),
+      .hook_errors = hook_errors.get(),
       .state_document =
           [&record](pid_t pid, std::string_view status) {
             const bool created = status == spec::status_name(spec::ContainerStatus::kCreated);
@@ -174,6 +182,20 @@ Result<cgroup::Cgroup> make_cgroup(const CreateRequest& request, const plan::Con
   return cgroup::Cgroup::create(none);
 }
 
+// The resctrl groups that the configuration asks for, made, after the intent has their names.
+Result<std::optional<rdt::Groups>> make_rdt_groups(const Bundle& bundle, const ContainerDirectory& directory,
+                                                   spec::Record& record) {
+  const std::optional<plan::IntelRdt>& plan = bundle.plan.intel_rdt;
+  if (!plan) {
+    return std::optional<rdt::Groups>();
+  }
+  std::optional<rdt::Groups> groups = TRY(rdt::find(*plan, record.id));
+  record.rdt_directories = groups->made();
+  TRY(directory.save_intent(record));
+  TRY_CONTEXT(rdt::make(*groups, *plan), "intelRdt");
+  return groups;
+}
+
 // From the empty directory to the process that waits for its commit. Whatever fails, what was made is gone again.
 Result<Creation> build(const StateStore& store, const CreateRequest& request, const Bundle& bundle,
                        bool waits_for_start) {
@@ -185,6 +207,9 @@ Result<Creation> build(const StateStore& store, const CreateRequest& request, co
   bool hooks_may_have_run = false;
   // Declared first, so it runs last: the process and the cgroup are gone by then.
   ScopeGuard undo([&] {
+    if (auto removed = rdt::remove(record.rdt_directories); !removed) {
+      log::warning("create \"{}\": {}", request.id, removed.error().message());
+    }
     if (hooks_may_have_run) {
       run_late_hooks(record, "poststop");
     }
@@ -201,14 +226,19 @@ Result<Creation> build(const StateStore& store, const CreateRequest& request, co
   if (const auto owner = plan::cgroup_owner(bundle.plan)) {
     TRY(cgroup::hand_over(cgroup.placement(), *owner));
   }
+  const std::optional<rdt::Groups> groups = TRY(make_rdt_groups(bundle, directory, record));
   const sys::UniqueFd start_socket =
       waits_for_start ? TRY(sys::listen_at(directory.fd(), kStartSocket)) : sys::UniqueFd();
   hooks_may_have_run = true;
-  launch::LaunchedProcess process = TRY(launch_process(request, bundle, cgroup, record, start_socket.get()));
+  launch::LaunchedProcess process =
+      TRY(launch_process(request, bundle, cgroup, record, start_socket.get(), groups ? &*groups : nullptr));
 
   record.pid = process.pid();
   record.start_time = TRY(start_time_of(record.pid));
   record.committed = true;
+  if (groups) {
+    record.rdt_directories = groups->owned();
+  }
   undo.dismiss();
   sys::UniqueFd terminal = process.take_terminal();
   return Creation{std::move(directory), std::move(record),   std::move(cgroup),
@@ -232,6 +262,9 @@ Status connect_terminal(Creation& creation, const CreateRequest& request, bool s
 // Makes the container real: its state and the caller's pid file are written, then the process may live.
 Status commit(Creation& creation, const CreateRequest& request, const Bundle& bundle, bool waits_for_start) {
   const auto committed = [&]() -> Status {
+    if (!bundle.plan.pidfd_receiver.empty()) {
+      TRY_CONTEXT(sys::send_to(bundle.plan.pidfd_receiver, "pidfd", creation.process.pidfd().get()), "pidfd receiver");
+    }
     TRY(connect_terminal(creation, request, bundle.plan.process.console_size.has_value()));
     TRY(creation.directory.save(creation.record));
     TRY(write_pid_file(request.pid_file, creation.record.pid));

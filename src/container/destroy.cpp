@@ -2,6 +2,7 @@
 
 #include <berth/base/log.hpp>
 #include <berth/hooks/run_hooks.hpp>
+#include <berth/rdt/resctrl.hpp>
 
 #include <signal.h>
 
@@ -33,6 +34,17 @@ Status end_processes(const spec::Record& record, cgroup::Cgroup& cgroup) {
   return cgroup.kill(SIGKILL);
 }
 
+// The file of an annotation, where the hooks have one.
+sys::UniqueFd output_of_hooks(const spec::Record& record, const char* name) {
+  const auto path = record.annotations.find(name);
+  auto file = hooks::open_output(path == record.annotations.end() ? "" : path->second);
+  if (!file) {
+    log::warning("{}: {}", name, file.error().message());
+    return {};
+  }
+  return std::move(*file);
+}
+
 }  // namespace
 
 void run_late_hooks(const spec::Record& record, std::string_view stage) {
@@ -43,8 +55,11 @@ void run_late_hooks(const spec::Record& record, std::string_view stage) {
       spec::Layout::kCompact);
   // "If any poststart/poststop hook fails, the runtime MUST log a warning, but the remaining hooks and lifecycle
   // continue as if the hook had succeeded": so one by one.
+  const sys::UniqueFd output = output_of_hooks(record, "run.oci.hooks.stdout");
+  const sys::UniqueFd errors = output_of_hooks(record, "run.oci.hooks.stderr");
+  const hooks::Options how{.stage = stage, .state = state, .output = output.get(), .errors = errors.get(), .exec = {}};
   for (std::size_t index = 0; index < list.size(); ++index) {
-    if (auto ran = hooks::run({&list[index], 1}, {.stage = stage, .state = state, .exec = {}}); !ran) {
+    if (auto ran = hooks::run({&list[index], 1}, how); !ran) {
       log::warning("{} \"{}\": {}", stage, record.id, ran.error().message());
     }
   }
@@ -55,6 +70,7 @@ Status destroy(const ContainerDirectory& directory, const std::optional<spec::Re
     cgroup::Cgroup cgroup = cgroup::Cgroup::open(placement_of(*record));
     TRY(end_processes(*record, cgroup));
     TRY(cgroup.remove(kEndTimeout));
+    TRY(rdt::remove(record->rdt_directories));
     run_late_hooks(*record, "poststop");
   }
   return directory.remove();

@@ -72,8 +72,9 @@ Status prepare_child(const Descriptors& descriptors, const Options& options) {
   TRY(sys::lead_process_group(0));
   sys::reset_signals();
   TRY(sys::duplicate_to(descriptors.state.get(), STDIN_FILENO, 0));
-  TRY(sys::duplicate_to(descriptors.output.write_end.get(), STDOUT_FILENO, 0));
-  TRY(sys::duplicate_to(descriptors.output.write_end.get(), STDERR_FILENO, 0));
+  const int kept = descriptors.output.write_end.get();
+  TRY(sys::duplicate_to(options.output >= 0 ? options.output : kept, STDOUT_FILENO, 0));
+  TRY(sys::duplicate_to(options.errors >= 0 ? options.errors : kept, STDERR_FILENO, 0));
   // At exec, not now: Options::exec may need descriptors of its own until then.
   TRY(sys::close_fds_on_exec(STDERR_FILENO + 1));
   if (options.working_directory >= 0) {
@@ -173,6 +174,11 @@ Status run_hook(const plan::Hook& hook, const Options& options) {
 }
 
 }  // namespace
+
+Result<sys::UniqueFd> open_output(const std::string& path) {
+  constexpr mode_t kMode = 0600;
+  return path.empty() ? sys::UniqueFd() : sys::open_at(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT, kMode);
+}
 
 Status run(std::span<const plan::Hook> hooks, const Options& options) {
   for (std::size_t index = 0; index < hooks.size(); ++index) {

@@ -3,6 +3,8 @@
 #include <berth/ns/id_map.hpp>
 #include <berth/sys/file.hpp>
 
+#include <sched.h>
+
 #include <algorithm>
 #include <span>
 
@@ -15,7 +17,7 @@ Result<sys::UniqueFd> user_namespace_of(std::span<const plan::Mount> mounts, std
                                         const ns::NamespaceSet& namespaces) {
   const plan::Mount& mount = mounts[index];
   if (mount.uid_mappings.empty()) {
-    return sys::duplicate(namespaces.user_namespace());
+    return sys::duplicate(namespaces.descriptor(CLONE_NEWUSER));
   }
   for (std::size_t earlier = 0; earlier < index; ++earlier) {
     if (mounts[earlier].idmapped && mounts[earlier].uid_mappings == mount.uid_mappings &&

@@ -139,7 +139,7 @@ Status InitProcess::enter_namespaces() {
 Status InitProcess::open_sources() {
   TRY(rootfs_.open_sources());
   if (plan_.namespaces.has(CLONE_NEWUSER)) {
-    TRY(security::become_namespace_root());
+    TRY(security::become_namespace_root(plan_.process.user.keep_groups));
     // A change of credentials takes the parent-death signal back.
     TRY(sys::die_with_parent());
   }
@@ -185,7 +185,11 @@ Status InitProcess::run_container_hooks() {
     return {};
   }
   const std::string state = context_.options.state_document(host_pid_, "creating");
-  return hooks::run(plan_.hooks.create_container, {.stage = "createContainer", .state = state, .exec = {}});
+  return hooks::run(plan_.hooks.create_container, {.stage = "createContainer",
+                                                   .state = state,
+                                                   .output = context_.options.hook_output,
+                                                   .errors = context_.options.hook_errors,
+                                                   .exec = {}});
 }
 
 Status InitProcess::make_working_directory() {
@@ -308,7 +312,8 @@ Status InitProcess::close_descriptors() {
   // The supervisor took this long; what follows outlives it, unless it dies before it says Committed.
   TRY(sys::process_control(PR_SET_PDEATHSIG, 0, 0, "PR_SET_PDEATHSIG"));
   std::vector<int> kept = {channel_.fd()};
-  for (const int fd : {context_.options.start_socket, context_.trampoline.get(), terminal_.get()}) {
+  for (const int fd : {context_.options.start_socket, context_.trampoline.get(), terminal_.get(),
+                       context_.options.hook_output, context_.options.hook_errors}) {
     if (fd >= 0) {
       kept.push_back(fd);
     }
@@ -412,7 +417,11 @@ Status InitProcess::run_start_hooks() {
     }
     return Error::system(exec_trampoline(context_.trampoline.get(), vectors), "execveat(trampoline)");
   };
-  return hooks::run(plan_.hooks.start_container, {.stage = "startContainer", .state = state, .exec = exec});
+  return hooks::run(plan_.hooks.start_container, {.stage = "startContainer",
+                                                  .state = state,
+                                                  .output = context_.options.hook_output,
+                                                  .errors = context_.options.hook_errors,
+                                                  .exec = exec});
 }
 
 Status InitProcess::confine() const {

@@ -41,9 +41,7 @@ Status hand_over(sys::UniqueFd word_fd, const channel::Channel& channel, const s
     }
   }
   const sys::UniqueFd listener = TRY(pidfd.copy_descriptor(word.load()));
-  const sys::UniqueFd socket = TRY(sys::connect_stream(receiver.path));
-  const int fd = listener.get();
-  TRY(sys::send_message(socket.get(), receiver.document, {&fd, 1}, receiver.path));
+  TRY(sys::send_to(receiver.path, receiver.document, listener.get()));
   word.store(kTaken);
   return {};
 }

@@ -1,6 +1,8 @@
 #include "launch/spawn.hpp"
 
 #include <berth/ns/id_map.hpp>
+#include <berth/rdt/resctrl.hpp>
+#include <berth/sys/file.hpp>
 
 #include <sched.h>
 #include <signal.h>
@@ -76,6 +78,20 @@ Status map_ids(const plan::Namespaces& namespaces, pid_t pid) {
   return ns::write_id_maps(pid, namespaces.uid_mappings, namespaces.gid_mappings);
 }
 
+// What the process gets from outside, before it looks at anything.
+Status equip(const InitContext& context, pid_t pid, net::MovedDevices& devices) {
+  if (context.options.rdt != nullptr) {
+    TRY_CONTEXT(rdt::add(*context.options.rdt, pid), "intelRdt");
+  }
+  if (context.plan.net_devices.empty()) {
+    return {};
+  }
+  const int joined = context.namespaces.descriptor(CLONE_NEWNET);
+  const sys::UniqueFd created =
+      joined >= 0 ? sys::UniqueFd() : TRY(sys::open_at(AT_FDCWD, fmt::format("/proc/{}/ns/net", pid), O_RDONLY));
+  return devices.move(context.plan.net_devices, joined >= 0 ? joined : created.get());
+}
+
 Result<sys::Child> receive_from_stage(channel::Channel& channel, sys::Child& stage) {
   auto message = TRY(channel.receive());
   if (!message) {
@@ -106,7 +122,8 @@ Error death_error(sys::Child& child) {
   return error;
 }
 
-Result<sys::Child> spawn(InitContext& context, cgroup::Cgroup& cgroup, channel::Channel& channel, sys::UniqueFd peer) {
+Result<sys::Child> spawn(InitContext& context, cgroup::Cgroup& cgroup, channel::Channel& channel, sys::UniqueFd peer,
+                         net::MovedDevices& devices) {
   const ns::SpawnPlan& plan = context.spawn;
   const plan::Namespaces& namespaces = context.plan.namespaces;
 
@@ -142,6 +159,9 @@ Result<sys::Child> spawn(InitContext& context, cgroup::Cgroup& cgroup, channel::
   if (!plan.staged || plan.map_stage) {
     TRY(map_ids(namespaces, process.pid()));
   }
+  if (!plan.staged) {
+    TRY(equip(context, process.pid(), devices));
+  }
   TRY(channel.send(channel::MessageType::kProceed, std::to_string(process.pid())));
   if (!plan.staged) {
     return process;
@@ -150,6 +170,7 @@ Result<sys::Child> spawn(InitContext& context, cgroup::Cgroup& cgroup, channel::
   if (!plan.map_stage) {
     TRY(map_ids(namespaces, container_process.pid()));
   }
+  TRY(equip(context, container_process.pid(), devices));
   TRY(channel.send(channel::MessageType::kProceed, std::to_string(container_process.pid())));
   return container_process;
 }

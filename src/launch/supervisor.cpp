@@ -20,8 +20,11 @@ namespace {
 
 Status run_hooks(const plan::ContainerPlan& plan, const LaunchOptions& options, pid_t pid) {
   const std::string state = options.state_document(pid, "creating");
-  TRY(hooks::run(plan.hooks.prestart, {.stage = "prestart", .state = state, .exec = {}}));
-  return hooks::run(plan.hooks.create_runtime, {.stage = "createRuntime", .state = state, .exec = {}});
+  hooks::Options how{
+      .stage = "prestart", .state = state, .output = options.hook_output, .errors = options.hook_errors, .exec = {}};
+  TRY(hooks::run(plan.hooks.prestart, how));
+  how.stage = "createRuntime";
+  return hooks::run(plan.hooks.create_runtime, how);
 }
 
 Error interruption(int interrupt_fd) {
@@ -90,9 +93,11 @@ Status LaunchedProcess::commit(bool waits_for_start, const SeccompReceiver& rece
   TRY(channel_.send(channel::MessageType::kCommitted));
   if (waits_for_start) {
     channel_.close();
-    return {};
+  } else {
+    TRY(await_exec(channel_, child_.pidfd(), receiver));
   }
-  return await_exec(channel_, child_.pidfd(), receiver);
+  devices_.keep();
+  return {};
 }
 
 Result<LaunchedProcess> launch(const plan::ContainerPlan& plan, cgroup::Cgroup& cgroup, const LaunchOptions& options) {
@@ -119,9 +124,10 @@ Result<LaunchedProcess> launch(const plan::ContainerPlan& plan, cgroup::Cgroup& 
                       .host_sources = TRY(open_host_sources(plan, namespaces))};
   sys::SocketPair sockets = TRY(sys::SocketPair::create());
   channel::Channel channel(std::move(sockets.first));
-  sys::Child child = TRY(spawn(context, cgroup, channel, std::move(sockets.second)));
+  net::MovedDevices devices;
+  sys::Child child = TRY(spawn(context, cgroup, channel, std::move(sockets.second), devices));
   sys::UniqueFd terminal = TRY(await_ready(plan, options, channel, child));
-  return LaunchedProcess(std::move(child), std::move(channel), std::move(terminal));
+  return LaunchedProcess(std::move(devices), std::move(child), std::move(channel), std::move(terminal));
 }
 
 }  // namespace berth::launch

@@ -57,19 +57,19 @@ Result<NamespaceSet> NamespaceSet::open(std::span<const plan::JoinedNamespace> j
   return set;
 }
 
-Status NamespaceSet::join_entry(const Entry& entry) const {
-  TRY_CONTEXT(sys::set_namespace(entry.fd.get(), entry.flag, entry.path), "join {} namespace",
-              namespace_name(entry.flag));
-  return {};
-}
-
-int NamespaceSet::user_namespace() const {
+int NamespaceSet::descriptor(int flag) const {
   for (const Entry& entry : entries_) {
-    if (entry.flag == CLONE_NEWUSER) {
+    if (entry.flag == flag) {
       return entry.fd.get();
     }
   }
   return -1;
+}
+
+Status NamespaceSet::join_entry(const Entry& entry) const {
+  TRY_CONTEXT(sys::set_namespace(entry.fd.get(), entry.flag, entry.path), "join {} namespace",
+              namespace_name(entry.flag));
+  return {};
 }
 
 Status NamespaceSet::join(std::span<const std::size_t> indices) const {

@@ -30,6 +30,8 @@ spec::Features features() {
   features.apparmor = true;
   features.selinux = true;
   features.idmapped_mounts = true;
+  features.intel_rdt = true;
+  features.net_devices = true;
   features.memory_policy_modes = names(kMemoryPolicyModes);
   features.memory_policy_flags = names(kMemoryPolicyFlags);
   return features;

@@ -89,23 +89,6 @@ void lower_cgroups_path(Lowering& lowering) {
   lowering.plan.cgroups_path = path;
 }
 
-void lower_annotations(Lowering& lowering) {
-  if (lowering.config.annotations.contains("")) {
-    lowering.problems.add("/annotations/", "an empty name", "annotations with names");
-  }
-  lowering.plan.annotations = lowering.config.annotations;
-}
-
-// What the specification has and this version does not: refused, never left out in silence.
-void check_unsupported(Lowering& lowering) {
-  if (lowering.linux.intel_rdt) {
-    lowering.problems.add("/linux/intelRdt", "an object", "nothing: this version does not support it");
-  }
-  if (!lowering.linux.net_devices.empty()) {
-    lowering.problems.add("/linux/netDevices", "network devices", "nothing: this version does not support them");
-  }
-}
-
 }  // namespace
 
 Result<ContainerPlan> lower(const spec::Config& config, const std::string& bundle, const HostFacts& facts) {
@@ -115,7 +98,6 @@ Result<ContainerPlan> lower(const spec::Config& config, const std::string& bundl
   ContainerPlan plan;
   Lowering lowering{config, config.linux ? *config.linux : kNoLinux, bundle, facts, problems, plan};
   lower_version(lowering);
-  check_unsupported(lowering);
   lower_namespaces(lowering);
   lower_sysctls(lowering);
   lower_mounts(lowering);
@@ -125,6 +107,8 @@ Result<ContainerPlan> lower(const spec::Config& config, const std::string& bundl
   lower_seccomp(lowering);
   lower_cgroups_path(lowering);
   lower_resources(lowering);
+  lower_net_devices(lowering);
+  lower_intel_rdt(lowering);
   lower_hooks(lowering);
   lower_annotations(lowering);
   if (!problems.empty()) {

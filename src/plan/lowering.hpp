@@ -33,5 +33,11 @@ void lower_capabilities(Lowering& lowering, const spec::Capabilities& capabiliti
 void lower_execution_domain(Lowering& lowering);
 void lower_seccomp(Lowering& lowering);
 void lower_resources(Lowering& lowering);
+void lower_net_devices(Lowering& lowering);
+void lower_intel_rdt(Lowering& lowering);
+/// The annotations, and what those of crun's run.oci.* family mean that belong to no other part.
+void lower_annotations(Lowering& lowering);
+/// The value of an annotation, or nullptr.
+[[nodiscard]] const std::string* annotation(const Lowering& lowering, const char* name);
 
 }  // namespace berth::plan

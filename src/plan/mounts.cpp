@@ -208,16 +208,15 @@ void lower_root(Lowering& lowering) {
 // crun's annotation, with which an engine says how the label is given.
 void lower_label_option(Lowering& lowering) {
   constexpr std::array<std::string_view, 4> kLabelOptions = {"context", "fscontext", "defcontext", "rootcontext"};
-  const std::string name = "run.oci.mount_context_type";
-  const auto found = lowering.config.annotations.find(name);
-  if (found == lowering.config.annotations.end()) {
+  const std::string* option = annotation(lowering, "run.oci.mount_context_type");
+  if (option == nullptr) {
     return;
   }
-  if (std::ranges::find(kLabelOptions, found->second) == kLabelOptions.end()) {
-    lowering.problems.add("/annotations" + spec::pointer_step(name), quoted(found->second),
+  if (std::ranges::find(kLabelOptions, *option) == kLabelOptions.end()) {
+    lowering.problems.add("/annotations/run.oci.mount_context_type", quoted(*option),
                           fmt::format("one of {}", fmt::join(kLabelOptions, ", ")));
   }
-  lowering.plan.rootfs.label_option = found->second;
+  lowering.plan.rootfs.label_option = *option;
 }
 
 // Everything that would change mounts of the host if the container had no mount namespace.

@@ -98,11 +98,6 @@ bool notifies(const Seccomp& plan) {
   return plan.default_action == SeccompAction::kNotify || std::ranges::any_of(plan.rules, notify);
 }
 
-const std::string* annotation(const Lowering& lowering, const char* name) {
-  const auto found = lowering.config.annotations.find(name);
-  return found == lowering.config.annotations.end() ? nullptr : &found->second;
-}
-
 void lower_listener(Lowering& lowering, const spec::Seccomp& entry, Seccomp& plan) {
   Problems& problems = lowering.problems;
   plan.listener_path = entry.listener_path;

@@ -143,9 +143,9 @@ Result<std::uint64_t> known_capabilities() {
   return bit(count) - 1;
 }
 
-Status become_namespace_root() {
+Status become_namespace_root(bool keep_groups) {
   TRY(set_group_id(0));
-  TRY(set_supplementary_groups({}));
+  TRY(keep_groups ? Status() : set_supplementary_groups({}));
   TRY(set_user_id(0));
   return {};
 }
@@ -161,7 +161,7 @@ Status apply_credentials(const plan::User& user, const plan::Capabilities& capab
   }
   TRY(set_group_id(user.gid));
   // With an empty list too: the caller's groups are not the container's (CVE-2022-2989, CVE-2022-36109).
-  TRY(set_supplementary_groups(user.additional_gids));
+  TRY(user.keep_groups ? Status() : set_supplementary_groups(user.additional_gids));
   TRY(set_user_id(user.uid));
   TRY(set_capability_sets({.effective = capabilities.effective | also_permitted,
                            .permitted = permitted,

@@ -112,6 +112,7 @@ void read(const Cursor& at, Record& record) {
       .required("poststart", record.poststart)
       .required("poststop", record.poststop)
       .required("annotations", record.annotations)
+      .required("rdtDirectories", record.rdt_directories)
       .required("seccompListenerPath", record.seccomp_listener_path)
       .required("seccompListenerMetadata", record.seccomp_listener_metadata);
 }
@@ -134,6 +135,7 @@ std::string record_json(const Record& record) {
   write_hooks(writer, "poststart", record.poststart);
   write_hooks(writer, "poststop", record.poststop);
   writer.string_object("annotations", record.annotations);
+  writer.string_array("rdtDirectories", record.rdt_directories);
   writer.member("seccompListenerPath", record.seccomp_listener_path);
   writer.member("seccompListenerMetadata", record.seccomp_listener_metadata);
   writer.end_object();

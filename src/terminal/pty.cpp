@@ -74,8 +74,7 @@ Status use_as_stdio(int slave, uid_t uid) {
 }
 
 Status send_master(const std::string& console_socket, int master) {
-  const sys::UniqueFd socket = TRY_CONTEXT(sys::connect_stream(console_socket), "console socket");
-  TRY_CONTEXT(sys::send_message(socket.get(), "/dev/ptmx", {&master, 1}, console_socket), "console socket");
+  TRY_CONTEXT(sys::send_to(console_socket, "/dev/ptmx", master), "console socket");
   return {};
 }
 

@@ -210,7 +210,7 @@ TEST_CASE("root of an unprivileged user's namespace keeps the groups that it may
     if (!enter_user_namespace()) {
       return std::string("refused");
     }
-    const Status status = security::become_namespace_root();
+    const Status status = security::become_namespace_root(false);
     return status ? credentials() : status.error().message();
   });
   if (outcome == "refused") {

@@ -22,6 +22,7 @@ Record example() {
   record.poststart = {{"/h", {"h", "\"quoted\""}, {"A=b"}, std::chrono::seconds(5)}};
   record.poststop = {{"/p", {}, {}, std::nullopt}, {"/q", {}, {}, std::nullopt}};
   record.annotations = {{"a/b", "\xc3\xa9\n"}};
+  record.rdt_directories = {"/sys/fs/resctrl/web"};
   record.seccomp_listener_path = "/run/agent.sock";
   record.seccomp_listener_metadata = "m";
   return record;

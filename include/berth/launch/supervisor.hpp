@@ -4,7 +4,9 @@
 #include <berth/base/error.hpp>
 #include <berth/cgroup/cgroup.hpp>
 #include <berth/channel/channel.hpp>
+#include <berth/net/moved_devices.hpp>
 #include <berth/plan/container_plan.hpp>
+#include <berth/rdt/resctrl.hpp>
 #include <berth/sys/process.hpp>
 #include <berth/sys/unique_fd.hpp>
 
@@ -24,6 +26,9 @@ struct LaunchOptions {
   unsigned preserve_fds = 0;    ///< descriptors from 3 on that the container's program gets
   int start_socket = -1;        ///< `create`: the listening socket that `start` connects to; -1: goes on when committed
   int interrupt_fd = -1;        ///< a signalfd; when it is readable the launch is given up
+  const rdt::Groups* rdt = nullptr;  ///< which the container's process joins
+  int hook_output = -1;              ///< files for what hooks write; -1: kept for an error's text
+  int hook_errors = -1;
   /// The state document for hooks, by the container's pid and status.
   std::function<std::string(pid_t pid, std::string_view status)> state_document;
 };
@@ -34,11 +39,15 @@ struct SeccompReceiver {
   std::string document;  ///< the container process state that goes with the listener
 };
 
-/// The container's process, ready and waiting. Destroying it before commit() kills the process.
+/// The container's process, ready and waiting. Destroying it before commit() kills the process and takes its network
+/// devices back.
 class LaunchedProcess {
  public:
-  LaunchedProcess(sys::Child child, channel::Channel channel, sys::UniqueFd terminal)
-      : child_(std::move(child)), channel_(std::move(channel)), terminal_(std::move(terminal)) {}
+  LaunchedProcess(net::MovedDevices devices, sys::Child child, channel::Channel channel, sys::UniqueFd terminal)
+      : devices_(std::move(devices)),
+        child_(std::move(child)),
+        channel_(std::move(channel)),
+        terminal_(std::move(terminal)) {}
 
   [[nodiscard]] pid_t pid() const { return child_.pid(); }
   [[nodiscard]] const sys::Pidfd& pidfd() const { return child_.pidfd(); }
@@ -53,6 +62,7 @@ class LaunchedProcess {
   [[nodiscard]] sys::Child& child() { return child_; }
 
  private:
+  net::MovedDevices devices_;  // their network namespace outlives the process for as long as they are on loan
   sys::Child child_;
   channel::Channel channel_;
   sys::UniqueFd terminal_;

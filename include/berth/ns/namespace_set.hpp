@@ -27,8 +27,8 @@ class NamespaceSet {
   /// Joins those with these indices: everything with the caller's rights first, and what those do not reach (EPERM)
   /// again after the user namespace was joined.
   [[nodiscard]] Status join(std::span<const std::size_t> indices) const;
-  /// The user namespace among them; -1 if there is none.
-  [[nodiscard]] int user_namespace() const;
+  /// Of the one of type `flag` (CLONE_NEW*), or -1.
+  [[nodiscard]] int descriptor(int flag) const;
 
  private:
   struct Entry {

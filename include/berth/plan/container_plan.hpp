@@ -158,6 +158,7 @@ struct User {
   uid_t uid = 0;
   gid_t gid = 0;
   std::vector<gid_t> additional_gids;
+  bool keep_groups = false;  ///< run.oci.keep_original_groups: the caller's groups stay, and these are not set
   mode_t umask = 022;
 };
 
@@ -312,6 +313,22 @@ struct Resources {
   std::vector<std::pair<std::string, std::string>> unified;
 };
 
+// ---------------------------------------------------------------------------------------------- devices of the host
+
+/// linux.netDevices: a device of the runtime's network namespace that the container gets.
+struct NetDevice {
+  std::string name;      ///< on the host
+  std::string new_name;  ///< in the container
+};
+
+/// linux.intelRdt. Texts are lines of a schemata file, without a newline at their end.
+struct IntelRdt {
+  std::string clos_id;   ///< of the class of service; empty: one of the container's own; "/": the default one
+  std::string schemas;   ///< of l3CacheSchema and memBwSchema together
+  std::string schemata;  ///< written after these
+  bool enable_monitoring = false;
+};
+
 // ---------------------------------------------------------------------------------------------- hooks
 
 using Hook = spec::Hook;
@@ -323,6 +340,8 @@ struct Hooks {
   std::vector<Hook> start_container;
   std::vector<Hook> poststart;
   std::vector<Hook> poststop;
+  std::string output;  ///< run.oci.hooks.stdout: a file of the host that gets it, instead of an error's text
+  std::string errors;  ///< run.oci.hooks.stderr
 };
 
 // ---------------------------------------------------------------------------------------------- all of it
@@ -335,7 +354,10 @@ struct ContainerPlan {
   std::optional<Seccomp> seccomp;
   std::string cgroups_path;  ///< as config.json has it; "" if it is not set
   Resources resources;
+  std::vector<NetDevice> net_devices;
+  std::optional<IntelRdt> intel_rdt;
   Hooks hooks;
+  std::string pidfd_receiver;  ///< run.oci.pidfd_receiver: a socket that gets a pidfd of the container's process
   std::map<std::string, std::string> annotations;
 };
 

@@ -11,8 +11,9 @@ namespace berth::security {
 /// Capabilities that this kernel knows, as a mask (from /proc/sys/kernel/cap_last_cap or prctl(PR_CAPBSET_READ)).
 Result<std::uint64_t> known_capabilities();
 
-/// Becomes root of a new user namespace: setresgid(0), setresuid(0), and clears supplementary groups where allowed.
-Status become_namespace_root();
+/// Becomes root of a new user namespace: setresgid(0), setresuid(0), and clears supplementary groups where allowed,
+/// unless they are to stay.
+Status become_namespace_root(bool keep_groups);
 
 /// Gives up everything that the container's program must not have, in the only order that works: bounding set,
 /// keep-capabilities, groups, gid, uid, then the capability sets, ambient last, and the umask. `also_permitted` is a

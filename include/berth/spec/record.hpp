@@ -44,7 +44,8 @@ struct Record {
   std::vector<Hook> poststart;
   std::vector<Hook> poststop;
   std::map<std::string, std::string> annotations;
-  std::string seccomp_listener_path;  ///< empty if there is none
+  std::vector<std::string> rdt_directories;  ///< of resctrl, that go away with the container; innermost first
+  std::string seccomp_listener_path;         ///< empty if there is none
   std::string seccomp_listener_metadata;
 };
 
