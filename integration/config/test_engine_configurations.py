@@ -137,14 +137,19 @@ def test_specification_examples(runtime, bundle, container, view):
         assert box.run().status == 4
 
 
-def test_unknown_properties_are_ignored(run):
-    """The specification: unknown properties MUST be ignored."""
+def test_unknown_properties_are_ignored(run, runtime, bundle, container, tmp_path):
+    """The specification: unknown properties MUST be ignored. With --debug they are told."""
     def change(config):
         config["x-vendor"] = {"a": 1}
         config["process"]["x-unknown"] = True
         config["linux"]["namespaces"][0]["x"] = []
 
     assert run("exit", 0, change=change).ok
+    log = tmp_path / "log"
+    with container(bundle("exit", 0, change=change)) as box:
+        assert runtime.with_args("--debug", "--log", str(log))("run", "--bundle", box.bundle.path, box.id).ok
+    for pointer in ("/x-vendor", "/process/x-unknown", "/linux/namespaces/0/x"):
+        assert f"{pointer}: unknown property, ignored" in log.read_text()
 
 
 def test_properties_of_windows_are_ignored(report):

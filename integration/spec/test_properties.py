@@ -144,6 +144,33 @@ def test_configurations_of_the_engines_fit_the_schema(name):
     assert list(SCHEMAS.problems("config-schema.json", schema, config)) == []
 
 
+EXAMPLES = {f"{kind}/{judgement}/{name}": (kind, judgement == "good") for kind in ("features", "state")
+            for judgement in ("good", "bad")
+            for name in os.listdir(os.path.join(TOP, "tests/spec/data", kind, judgement))}
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_examples_of_the_specification(name):
+    """What `features` and `state` print is judged by these schemas: they accept and refuse as the specification does. The
+    examples of configurations are read by the unit tests of spec and plan."""
+    kind, good = EXAMPLES[name]
+    schema = f"{kind}-schema.json"
+    try:
+        document = json.loads(read(f"tests/spec/data/{name}"))
+    except json.JSONDecodeError:
+        assert not good
+        return
+    assert (list(SCHEMAS.problems(schema, SCHEMAS.file(schema), document)) == []) == good
+
+
+def test_state_fits_its_schema(container, bundle):
+    with container(bundle("sleep")) as box:
+        for command in ("create", "start"):
+            box.must(command)
+            schema = SCHEMAS.file("state-schema.json")
+            assert list(SCHEMAS.problems("state-schema.json", schema, box.state())) == []
+
+
 @pytest.mark.parametrize("change, pointer", [
     ({"ociVersion": 1}, "/ociVersion"), ({"process": {}}, "/process/cwd"), ({"root": []}, "/root"),
     ({"mounts": [{"destination": "/a", "options": ["ro", 1]}]}, "/mounts/0/options/1"),

@@ -95,6 +95,20 @@ Status add_rule(LibseccompFilter& filter, const plan::SeccompRule& rule, const S
   return {};
 }
 
+// Where parts of socketcall(2) have rules, those without arguments go first. That call shows no filter its arguments,
+// so that rules for the arguments of a part contradict each other (EEXIST) unless a rule for all of socketcall(2) is
+// there already and covers them, wherever the profile has it.
+std::vector<const plan::SeccompRule*> in_order(const std::vector<plan::SeccompRule>& rules, bool multiplexing) {
+  std::vector<const plan::SeccompRule*> ordered;
+  for (const plan::SeccompRule& rule : rules) {
+    ordered.push_back(&rule);
+  }
+  if (multiplexing) {
+    std::ranges::stable_partition(ordered, [](const plan::SeccompRule* rule) { return rule->arguments.empty(); });
+  }
+  return ordered;
+}
+
 // The interfaces that multiplex need some thirty rules more than the others, and a filter gives each of its rules to
 // all of its interfaces: hence one filter for either kind, put together at the end.
 Result<std::vector<sock_filter>> compile_rules(const plan::Seccomp& seccomp, const std::vector<Abi>& abis,
@@ -112,10 +126,10 @@ Result<std::vector<sock_filter>> compile_rules(const plan::Seccomp& seccomp, con
       continue;
     }
     LibseccompFilter filter = TRY(LibseccompFilter::create(default_action, of_kind));
-    for (const plan::SeccompRule& rule : seccomp.rules) {
+    for (const plan::SeccompRule* rule : in_order(seccomp.rules, multiplexing)) {
       // libseccomp refuses a rule that repeats the default action.
-      if (action_value(rule.action, rule.errno_return) != default_action) {
-        TRY(add_rule(filter, rule, calls, multiplexing));
+      if (action_value(rule->action, rule->errno_return) != default_action) {
+        TRY(add_rule(filter, *rule, calls, multiplexing));
       }
     }
     if (whole) {

@@ -83,7 +83,7 @@ TEST_CASE("Configurations for other systems and bad examples are refused") {
         std::pair{"good/freebsd-minimal", "/freebsd: got a configuration for another system"},
         std::pair{"good/zos-example", "/zos: got a configuration for another system"},
         std::pair{"good/zos-minimal", "/zos: got a configuration for another system"},
-        std::pair{"good/linux-netdevice", "/linux/netDevices: got network devices, expected nothing"},
+        std::pair{"good/linux-netdevice", "/linux/netDevices: got network devices, expected a network namespace"},
         std::pair{"bad/freebsd-vnet-disable", "/freebsd: got a configuration for another system"},
         std::pair{"bad/linux-hugepage", "/linux/resources/hugepageLimits/0/pageSize: got \"64kB\""}}) {
     const auto plan = lower_text(read_test_file(BERTH_TEST_DATA "/config/" + std::string(name) + ".json"));
