@@ -136,7 +136,8 @@ class Snapshot:
     @staticmethod
     def _names(directory):
         try:
-            return set(os.listdir(directory))
+            # Names with @ are no container's: the cache of seccomp filters.
+            return {name for name in os.listdir(directory) if not name.startswith("@")}
         except FileNotFoundError:
             return set()
 

@@ -116,7 +116,7 @@ Result<spec::Record> make_record(const CreateRequest& request, const Bundle& bun
 
 Result<launch::LaunchedProcess> launch_process(const CreateRequest& request, const Bundle& bundle,
                                                cgroup::Cgroup& cgroup, const spec::Record& record, int start_socket,
-                                               const rdt::Groups* groups) {
+                                               const rdt::Groups* groups, std::string filter_cache) {
   const sys::UniqueFd hook_output = TRY(hooks::open_output(bundle.plan.hooks.output));
   const sys::UniqueFd hook_errors = TRY(hooks::open_output(bundle.plan.hooks.errors));
   const SignalFd interrupts = TRY(SignalFd::for_creation());
@@ -126,6 +126,7 @@ Result<launch::LaunchedProcess> launch_process(const CreateRequest& request, con
       .no_pivot = request.no_pivot,
       .no_new_keyring = request.no_new_keyring,
       .preserve_fds = request.preserve_fds,
+      .filter_cache = std::move(filter_cache),
       .start_socket = start_socket,
       .interrupt_fd = interrupts.get(),
       .rdt = groups,
@@ -230,8 +231,8 @@ Result<Creation> build(const StateStore& store, const CreateRequest& request, co
   const sys::UniqueFd start_socket =
       waits_for_start ? TRY(sys::listen_at(directory.fd(), kStartSocket)) : sys::UniqueFd();
   hooks_may_have_run = true;
-  launch::LaunchedProcess process =
-      TRY(launch_process(request, bundle, cgroup, record, start_socket.get(), groups ? &*groups : nullptr));
+  launch::LaunchedProcess process = TRY(launch_process(request, bundle, cgroup, record, start_socket.get(),
+                                                       groups ? &*groups : nullptr, store.filter_cache()));
 
   record.pid = process.pid();
   record.start_time = TRY(start_time_of(record.pid));

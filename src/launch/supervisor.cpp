@@ -103,7 +103,7 @@ Status LaunchedProcess::commit(bool waits_for_start, const SeccompReceiver& rece
 Result<LaunchedProcess> launch(const plan::ContainerPlan& plan, cgroup::Cgroup& cgroup, const LaunchOptions& options) {
   std::optional<security::FilterProgram> filter;
   if (plan.seccomp) {
-    filter = TRY_CONTEXT(security::FilterProgram::compile(*plan.seccomp), "seccomp");
+    filter = TRY_CONTEXT(security::FilterProgram::compile(*plan.seccomp, options.filter_cache), "seccomp");
   }
   const ns::SpawnPlan spawn_plan = ns::plan_spawn(plan.namespaces);
   const ns::NamespaceSet namespaces = TRY(ns::NamespaceSet::open(plan.namespaces.joined));

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "security/filter_cache.hpp"
 #include "security/filter_prologue.hpp"
 #include "security/libseccomp_filter.hpp"
 #include "security/system_calls.hpp"
@@ -176,11 +177,21 @@ bool has_notification(std::span<const sock_filter> program) {
   });
 }
 
+Result<std::vector<sock_filter>> find_or_compile(const plan::Seccomp& seccomp, const FilterCache& cache) {
+  const std::string key = filter_key(seccomp);
+  if (auto found = cache.find(key)) {
+    return *std::move(found);
+  }
+  std::vector<sock_filter> filter = TRY(compile_profile(seccomp));
+  cache.keep(key, filter);
+  return filter;
+}
+
 }  // namespace
 
-Result<FilterProgram> FilterProgram::compile(const plan::Seccomp& seccomp) {
+Result<FilterProgram> FilterProgram::compile(const plan::Seccomp& seccomp, const std::string& cache) {
   FilterProgram program;
-  program.instructions_ = seccomp.program.empty() ? TRY(compile_profile(seccomp)) : seccomp.program;
+  program.instructions_ = seccomp.program.empty() ? TRY(find_or_compile(seccomp, FilterCache(cache))) : seccomp.program;
   if (program.instructions_.size() > BPF_MAXINSNS) {
     return fail(ErrorKind::kConfig, "/linux/seccomp: the filter has {} instructions, the kernel takes {}",
                 program.instructions_.size(), BPF_MAXINSNS);

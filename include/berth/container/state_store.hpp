@@ -59,6 +59,8 @@ class StateStore {
   [[nodiscard]] Result<ContainerDirectory> lock(const std::string& id) const;
   /// Opens the directory without its lock, to read.
   [[nodiscard]] Result<ContainerDirectory> open(const std::string& id) const;
+  /// A path below the root that can be no container's: for compiled seccomp filters.
+  [[nodiscard]] std::string filter_cache() const { return root_ + "/@seccomp"; }
   /// All ids, sorted.
   [[nodiscard]] Result<std::vector<std::string>> ids() const;
 

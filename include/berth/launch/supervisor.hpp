@@ -24,6 +24,7 @@ struct LaunchOptions {
   bool no_pivot = false;        ///< --no-pivot
   bool no_new_keyring = false;  ///< --no-new-keyring
   unsigned preserve_fds = 0;    ///< descriptors from 3 on that the container's program gets
+  std::string filter_cache;     ///< directory for compiled seccomp filters
   int start_socket = -1;        ///< `create`: the listening socket that `start` connects to; -1: goes on when committed
   int interrupt_fd = -1;        ///< a signalfd; when it is readable the launch is given up
   const rdt::Groups* rdt = nullptr;  ///< which the container's process joins

@@ -7,6 +7,7 @@
 #include <linux/filter.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace berth::security {
@@ -17,8 +18,9 @@ class FilterProgram {
   /// The program of the profile itself if it has one. Else compiles with libseccomp: syscall names that libseccomp does
   /// not know are skipped (a profile lists those of many kernels) unless the profile wants them refused; a system call
   /// newer than every one that the profile names answers ENOSYS rather than the default action's errno, so that
-  /// programs fall back to older calls.
-  static Result<FilterProgram> compile(const plan::Seccomp& seccomp);
+  /// programs fall back to older calls. `cache` is a directory of this user's for compiled filters, made and filled
+  /// here; without one (empty) every profile is compiled.
+  static Result<FilterProgram> compile(const plan::Seccomp& seccomp, const std::string& cache = {});
 
   /// Whether some calls go to a listener.
   [[nodiscard]] bool notifies() const { return notifies_; }
