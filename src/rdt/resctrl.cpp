@@ -93,14 +93,16 @@ Result<Groups> find_below(const std::string& root, const plan::IntelRdt& plan, c
   if (plan.enable_monitoring) {
     groups.monitoring = groups.control + "/mon_groups/" + id;
   }
-  if (groups.owns_control) {
-    groups.makes_control = true;
-    return groups;
+  groups.makes_control = groups.owns_control || !TRY(exists(groups.control));
+  // Whose name is in the intent goes away with a failure: nothing of somebody else's.
+  for (const std::string& directory : groups.made()) {
+    if (TRY(exists(directory))) {
+      return fail(ErrorKind::kConfig, "/linux/intelRdt: {} exists already", directory);
+    }
   }
-  groups.makes_control = !TRY(exists(groups.control));
   if (!groups.makes_control) {
     TRY(check_class(groups, plan));
-  } else if (plan.schemas.empty() && plan.schemata.empty()) {
+  } else if (!groups.owns_control && plan.schemas.empty() && plan.schemata.empty()) {
     return fail(ErrorKind::kConfig, "/linux/intelRdt/closID: got \"{}\" alone, expected a class that exists in {}",
                 one_line(plan.clos_id), root);
   }

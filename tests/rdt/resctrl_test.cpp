@@ -55,6 +55,7 @@ TEST_CASE("Without closID the container has a class of its own, which goes with 
   REQUIRE(make(groups, plan).has_value());
   CHECK(content(tree, "web/schemata") == "L2:0=3\n");  // the last write
   CHECK(make(groups, plan).error().is(EEXIST));
+  CHECK_THAT(error_of(root_of(tree), plan), Catch::EndsWith("/web exists already"));
 }
 
 TEST_CASE("Both schemas are one write") {
