@@ -82,14 +82,20 @@ std::optional<spec::Pressure> parse_pressure(std::string_view text) {
       return std::nullopt;
     }
     const auto value = [&](std::size_t index) { return words[index].substr(words[index].find('=') + 1); };
-    (words[0] == "full" ? pressure.full : pressure.some) = {
-        .avg10 = value(1), .avg60 = value(2), .avg300 = value(3), .total = to_number(value(4)).value_or(0)};
+    spec::Pressure::Line& read = words[0] == "full" ? pressure.full : pressure.some;
+    read.avg10 = value(1);
+    read.avg60 = value(2);
+    read.avg300 = value(3);
+    read.total = to_number(value(4)).value_or(0);
   }
   // A kernel before 5.13 has no "full" line for the cpu.
   if (pressure.full.avg10.empty()) {
     pressure.full = {.avg10 = "0", .avg60 = "0", .avg300 = "0"};
   }
-  return pressure.some.avg10.empty() ? std::nullopt : std::optional(std::move(pressure));
+  if (pressure.some.avg10.empty()) {
+    return std::nullopt;
+  }
+  return pressure;
 }
 
 std::vector<std::string> huge_page_sizes(const std::string& directory) {
