@@ -113,12 +113,13 @@ TEST_CASE("The version is a semantic one that this program knows") {
 TEST_CASE("Errors of all parts are told at once") {
   CHECK_THAT(error_of({.top = R"("hostname": "h", "hooks": {"poststop": [{"path": "x", "timeout": 0}]})",
                        .process = R"("oomScoreAdj": 5000)",
-                       .linux_block = R"("cgroupsPath": "..", "intelRdt": {})",
+                       .linux_block = R"("cgroupsPath": "..", "intelRdt": {"closID": ".."})",
                        .namespaces = R"({"type": "mount"})"}),
-             Catch::Equals("/linux/intelRdt: got an object, expected nothing: this version does not support it; "
-                           "/hostname: got \"h\", expected a uts namespace in /linux/namespaces: the name would be the "
+             Catch::Equals("/hostname: got \"h\", expected a uts namespace in /linux/namespaces: the name would be the "
                            "host's; /process/oomScoreAdj: got 5000, expected an integer from -1000 to 1000; "
-                           "/linux/cgroupsPath: got \"..\", expected a path without ..; /hooks/poststop/0/path: got "
+                           "/linux/cgroupsPath: got \"..\", expected a path without ..; /linux/intelRdt/closID: got "
+                           "\"..\", expected the name of a directory of resctrl, or / for the default class; "
+                           "/hooks/poststop/0/path: got "
                            "\"x\", expected an absolute path; /hooks/poststop/0/timeout: got 0, expected at least 1 "
                            "second"));
 }
