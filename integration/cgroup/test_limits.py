@@ -179,6 +179,38 @@ def test_block_io_weight(limits, view):
     assert value[0].split()[-1] == "300"
 
 
+@pytest.fixture
+def bfq_device():
+    """A loop device that nobody uses, with the scheduler BFQ: the kernel has no weights for others."""
+    for name in sorted(os.listdir("/sys/block")):
+        scheduler = f"/sys/block/{name}/queue/scheduler"
+        if name.startswith("loop") and read_text(f"/sys/block/{name}/size") == "0\n" and "bfq" in read_text(scheduler):
+            before = read_text(scheduler).split("[")[1].split("]")[0]
+            write_text(scheduler, "bfq")
+            yield read_text(f"/sys/block/{name}/dev").strip()
+            write_text(scheduler, before)
+            return
+    pytest.skip("this host has no unused loop device and scheduler bfq")
+
+
+def test_block_io_weight_of_a_device(limits, view, bfq_device):
+    major, minor = map(int, bfq_device.split(":"))
+    change = resources(blockIO={"weightDevice": [{"major": major, "minor": minor, "weight": 300}]})
+    value = limits(by_version(view, "blkio", "io"), change,
+                   by_version(view, "blkio.bfq.weight_device", "io.bfq.weight"))[0]
+    assert f"{bfq_device} 300" in value.splitlines()
+
+
+def write_text(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def read_text(path):
+    with open(path) as file:
+        return file.read()
+
+
 def disk():
     """Major and minor number of a block device of this host that can be throttled."""
     for name in sorted(os.listdir("/sys/block")):

@@ -291,6 +291,11 @@ def test_personality(report):
     assert seen.machine == "i686"
 
 
+def test_personality_has_no_flags_yet(run):
+    change = lambda config: config["linux"].update(personality={"domain": "LINUX", "flags": ["NO_RANDOMIZE"]})
+    assert "/linux/personality/flags" in run("exit", 0, change=change).error
+
+
 @pytest.mark.skipif(not os.path.exists("/proc/self/numa_maps"), reason="this kernel was built without NUMA")
 @pytest.mark.parametrize("policy, seen_as", [
     ({"mode": "MPOL_BIND", "nodes": "0"}, "bind:0"),

@@ -22,6 +22,27 @@ def refuse(container, runtime, state_root):
     return refuse
 
 
+@pytest.mark.parametrize("version", ["0.5.0-dev", "1.0.0", "1.3.0", "1.99.1"])
+def test_versions_that_can_be_read(run, version):
+    assert run("exit", 3, change=lambda config: config.update(ociVersion=version)).status == 3
+
+
+@pytest.mark.parametrize("version", ["2.0.0", "1.3", ""])
+def test_versions_that_cannot_be_read(bundle, refuse, version):
+    refuse(bundle("exit", 0, change=lambda config: config.update(ociVersion=version)), f'/ociVersion: got "{version}"')
+
+
+def test_root_is_required(bundle, refuse):
+    refuse(bundle("exit", 0, change=lambda config: config.pop("root")), "/root")
+
+
+def test_configuration_of_another_system(bundle, refuse):
+    def change(config):
+        del config["linux"]
+        config["windows"] = {"layerFolders": ["x"]}
+    refuse(bundle("exit", 0, change=change), "/linux", "windows")
+
+
 def test_no_such_bundle(bundle, refuse):
     made = bundle("exit", 0)
     made.path = "/does/not/exist"

@@ -1,5 +1,6 @@
 #include "fuzz/config_input.hpp"
 
+#include <berth/base/log.hpp>
 #include <berth/plan/lower.hpp>
 #include <berth/spec/parse.hpp>
 #include <berth/spec/record.hpp>
@@ -28,6 +29,7 @@ void check(const Result<T>& result) {
 }  // namespace
 
 void read_as_everything(std::string_view text) {
+  log::configure({.fd = -1, .format = log::Format::kText, .level = log::Level::kError});
   const auto config = spec::parse_config(text);
   check(config);
   if (config) {
