@@ -2,7 +2,6 @@
 #include <berth/sys/file.hpp>
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <cerrno>
 
@@ -20,15 +19,6 @@ std::unexpected<Error> no_device_control() {
               "/linux/resources/devices cannot be enforced: there is neither a v1 devices hierarchy nor cgroup2");
   error.add_hint("mount -t cgroup -o devices cgroup /sys/fs/cgroup/devices");
   return std::unexpected(std::move(error));
-}
-
-// Whether this process has no power over the host's devices: another user than root, or root of a user namespace only.
-bool is_unprivileged() {
-  if (::geteuid() != 0) {
-    return true;
-  }
-  const Result<std::string> uid_map = sys::read_file(AT_FDCWD, "/proc/self/uid_map", 64UL * 1024);
-  return uid_map && split(*uid_map, ' ') != std::vector<std::string>{"0", "0", "4294967295\n"};
 }
 
 // One by one, and back again where one is refused: no process loses a device in between that it had and keeps.

@@ -16,6 +16,7 @@
 #include "cgroup/place.hpp"
 #include "cgroup/processes.hpp"
 #include "cgroup/statistics.hpp"
+#include "cgroup/systemd/scope.hpp"
 #include "cgroup/update_limits.hpp"
 #include "cgroup/write_limits.hpp"
 
@@ -44,8 +45,12 @@ struct Cgroup::Implementation {
   mutable sys::UniqueFd lock;  ///< of the first directory; for cgroup2 also what CLONE_INTO_CGROUP takes
   pid_t maker = 0;             ///< the process that made them; a copy of this object in a child undoes nothing
   bool is_new = false;
-  bool fork_refused = false;  ///< pids.max is 0: a process can be moved in, but not be made there
+  bool fork_refused = false;  ///< by pids.max: a process can be moved in, but not be made there
+  bool unit_started = false;  ///< by this object
+  sys::Child placeholder;     ///< holds the unit until the container's process is in it
 
+  Status start_unit();
+  Status move(pid_t pid, bool cloned_into);
   Status make(std::size_t index);
   Status lock_first(bool was_made);
   [[nodiscard]] Status refuse_in_use(const Directory& directory) const;
@@ -54,6 +59,34 @@ struct Cgroup::Implementation {
     return !placement.directories.empty() && placement.directories.front().hierarchy.empty();
   }
 };
+
+Status Cgroup::Implementation::start_unit() {
+  placeholder = TRY(systemd::start_placeholder());
+  TRY(systemd::start_scope(placement, placeholder.pid()));
+  unit_started = true;
+  return {};
+}
+
+// Into every directory, or only those that CLONE_INTO_CGROUP did not cover.
+Status Cgroup::Implementation::move(pid_t pid, bool cloned_into) {
+  const std::string text = fmt::to_string(pid);
+  for (const Directory& directory : placement.directories) {
+    if (cloned_into && directory.hierarchy.empty()) {
+      continue;
+    }
+    Status moved = sys::write_file(AT_FDCWD, directory.path + "/cgroup.procs", text);
+    // From outside of what was delegated to a user only root can move processes there, so systemd does it.
+    if (!moved && placement.unit && placement.unit->user && (moved.error().is(EACCES) || moved.error().is(EPERM))) {
+      moved = systemd::attach_process(*placement.unit, systemd::below_unit(placement), pid);
+    }
+    if (!moved) {
+      add_move_hint(moved.error());
+      moved.error().add_context(fmt::format("move process {} into cgroup {}", pid, directory.path));
+      return moved;
+    }
+  }
+  return {};
+}
 
 Status Cgroup::Implementation::make(std::size_t index) {
   const Directory& directory = placement.directories[index];
@@ -66,7 +99,9 @@ Status Cgroup::Implementation::make(std::size_t index) {
     }
     TRY(std::move(locked));
   }
-  return was_made ? Status() : refuse_in_use(directory);
+  // systemd starts no unit whose name is in use, and the directory of a new one is as it should be.
+  is_new = is_new || placement.unit.has_value();
+  return was_made || placement.unit ? Status() : refuse_in_use(directory);
 }
 
 // Two containers with one cgroupsPath: the lock on its first directory decides, until the winner has a process in it.
@@ -100,6 +135,11 @@ Status Cgroup::Implementation::refuse_in_use(const Directory& directory) const {
 
 Status Cgroup::Implementation::remove_made(std::chrono::milliseconds timeout) {
   const auto deadline = Clock::now() + timeout;
+  if (unit_started) {
+    TRY(kill_processes(placement, SIGKILL));
+    TRY(systemd::stop_scope(*placement.unit));
+    unit_started = false;
+  }
   for (std::size_t i = 0; i < made.size(); ++i) {
     if (made[i]) {
       const Directory& directory = placement.directories[i];
@@ -123,8 +163,11 @@ Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
 }
 
 Cgroup::~Cgroup() {
-  if (!implementation_ || implementation_->made.empty() || implementation_->maker != sys::own_pid() ||
-      implementation_->remove_made(std::chrono::milliseconds(0))) {
+  if (!implementation_ || implementation_->made.empty() || implementation_->maker != sys::own_pid()) {
+    return;
+  }
+  implementation_->placeholder.kill_and_reap();
+  if (implementation_->remove_made(std::chrono::milliseconds(0))) {
     return;
   }
   // A process is in it that nobody will look after any more. A destructor has nobody to tell about errors; what is left
@@ -154,8 +197,14 @@ Result<Cgroup> Cgroup::create(const Placement& placement) {
   self.placement = placement;
   self.maker = sys::own_pid();
   self.made.assign(placement.directories.size(), false);
+  if (placement.unit) {
+    TRY_CONTEXT(self.start_unit(), "create the cgroup");
+  }
   for (std::size_t i = 0; i < placement.directories.size(); ++i) {
     TRY_CONTEXT(self.make(i), "create the cgroup");
+  }
+  if (placement.unit) {  // it may be above the container's own cgroup
+    TRY(self.move(self.placeholder.pid(), false));
   }
   return cgroup;
 }
@@ -182,12 +231,16 @@ Status Cgroup::apply(const plan::Resources& resources) {
   if (resources.memory.check_before_update && !self.is_new) {
     TRY(check_memory_in_use(self.placement, limits.unified));
   }
+  if (self.placement.unit) {
+    TRY_CONTEXT(systemd::set_limits(*self.placement.unit, limits.unified), "set the limits of the cgroup");
+  }
   TRY_CONTEXT(write_legacy_limits(self.placement, limits.legacy), "set the limits of the cgroup");
   TRY_CONTEXT(write_unified_limits(self.placement, limits.unified), "set the limits of the cgroup");
   TRY_CONTEXT(apply_device_rules(self.placement, self.starts_with_unified() ? self.lock.get() : -1, self.is_new,
                                  resources.devices),
               "set the device rules of the cgroup");
-  self.fork_refused = resources.pids_limit == 0;
+  const std::int64_t others = self.placeholder.pid() > 0 ? 1 : 0;
+  self.fork_refused = resources.pids_limit && *resources.pids_limit >= 0 && *resources.pids_limit <= others;
   return {};
 }
 
@@ -197,7 +250,9 @@ Status Cgroup::update(const plan::Resources& resources) {
 
 int Cgroup::clone_fd() const {
   const Implementation& self = *implementation_;
-  if (!self.starts_with_unified() || self.fork_refused) {
+  // From outside of what was delegated to a user, the kernel lets only root clone into it; add() knows another way.
+  const bool of_user = self.placement.unit && self.placement.unit->user;
+  if (!self.starts_with_unified() || self.fork_refused || of_user) {
     return -1;
   }
   if (!self.lock.valid()) {
@@ -211,18 +266,8 @@ int Cgroup::clone_fd() const {
 }
 
 Status Cgroup::add(pid_t pid, bool cloned_into) {
-  const std::string text = fmt::to_string(pid);
-  for (const Directory& directory : implementation_->placement.directories) {
-    if (cloned_into && directory.hierarchy.empty()) {
-      continue;
-    }
-    Status moved = sys::write_file(AT_FDCWD, directory.path + "/cgroup.procs", text);
-    if (!moved) {
-      add_move_hint(moved.error());
-      moved.error().add_context(fmt::format("move process {} into cgroup {}", pid, directory.path));
-      return moved;
-    }
-  }
+  TRY(implementation_->move(pid, cloned_into));
+  implementation_->placeholder.kill_and_reap();
   return {};
 }
 
@@ -259,6 +304,9 @@ Status Cgroup::kill(int signal) {
 Status Cgroup::remove(std::chrono::milliseconds timeout) {
   Implementation& self = *implementation_;
   const auto deadline = Clock::now() + timeout;
+  if (self.placement.unit) {
+    TRY_CONTEXT(systemd::stop_scope(*self.placement.unit), "remove the cgroup");
+  }
   for (const Directory& directory : self.placement.directories) {
     TRY_CONTEXT(remove_cgroup(directory.path, directory.hierarchy.empty(), deadline), "remove the cgroup");
     remove_marked_parents(hierarchy_root(self.placement, directory), directory.path);
@@ -269,6 +317,7 @@ Status Cgroup::remove(std::chrono::milliseconds timeout) {
 
 void Cgroup::release() {
   implementation_->made.clear();
+  implementation_->unit_started = false;
 }
 
 }  // namespace berth::cgroup

@@ -166,9 +166,11 @@ Status unified::enable_controllers(const std::string& root, const std::string& p
   if (std::ranges::all_of(wanted, is_present)) {
     return {};
   }
+  std::vector<std::string> missing = needed;
+  std::erase_if(missing, is_present);
   // Each level may only hand on what the level above handed to it.
   for (std::size_t end = root.size(); end != std::string::npos; end = path.find('/', end + 1)) {
-    TRY(enable_in(path.substr(0, end), wanted, needed));
+    TRY(enable_in(path.substr(0, end), wanted, missing));
   }
   return {};
 }

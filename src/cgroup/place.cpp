@@ -1,8 +1,21 @@
 #include "cgroup/place.hpp"
 
+#include <berth/sys/file.hpp>
+
+#include <unistd.h>
+
 #include <algorithm>
 
+#include "cgroup/systemd/scope.hpp"
+
 namespace berth::cgroup {
+namespace {
+
+Result<Layout> layout_of_host() {
+  return TRY_CONTEXT(detect_layout(), "find the cgroup hierarchies");
+}
+
+}  // namespace
 
 Result<std::string> clean_cgroups_path(const std::string& cgroups_path, const std::string& id) {
   const std::string path = cgroups_path.empty() ? "berth/" + id : cgroups_path;
@@ -34,20 +47,37 @@ Placement place_in(const Layout& layout, const std::string& path) {
   return placement;
 }
 
-Result<Placement> place(Manager manager, const std::string& cgroups_path, const std::string& id) {
+bool is_unprivileged() {
+  if (::geteuid() != 0) {
+    return true;
+  }
+  const Result<std::string> uid_map = sys::read_file(AT_FDCWD, "/proc/self/uid_map", 64UL * 1024);
+  return uid_map && split(*uid_map, ' ') != std::vector<std::string>{"0", "0", "4294967295\n"};
+}
+
+Result<Placement> place(Manager manager, const std::string& cgroups_path, const std::string& id,
+                        const std::map<std::string, std::string>& annotations) {
   switch (manager) {
     case Manager::kDisabled:
       return Placement{};
     case Manager::kSystemd: {
-      Error error(ErrorKind::kUsage, "the systemd cgroup manager is not supported");
-      error.add_hint("use --cgroup-manager cgroupfs, and set the engine to it as well");
-      return std::unexpected(std::move(error));
+      Placement placement = TRY(systemd::place_scope(cgroups_path, id, is_unprivileged(), annotations));
+      const Layout layout = TRY(layout_of_host());
+      if (layout.size() != 1 || !layout.front().name.empty()) {
+        // There systemd resets the device rules of its units whenever it likes, to those that it knows.
+        Error error(ErrorKind::kUsage,
+                    "the systemd cgroup manager needs a host with cgroup2 alone, and this one has v1");
+        error.add_hint("use --cgroup-manager cgroupfs");
+        return std::unexpected(std::move(error));
+      }
+      placement.directories = place_in(layout, placement.path).directories;
+      return placement;
     }
     case Manager::kCgroupfs:
       break;
   }
   const std::string path = TRY(clean_cgroups_path(cgroups_path, id));
-  return place_in(TRY_CONTEXT(detect_layout(), "find the cgroup hierarchies"), path);
+  return place_in(TRY(layout_of_host()), path);
 }
 
 const Directory* find_directory(const Placement& placement, std::string_view controller) {

@@ -18,6 +18,9 @@ Result<std::string> clean_cgroups_path(const std::string& cgroups_path, const st
 /// Pure. The cgroupfs placement of `path` (clean) in these hierarchies.
 Placement place_in(const Layout& layout, const std::string& path);
 
+/// Whether the caller has no power over the host: another user than root, or root of a user namespace only.
+bool is_unprivileged();
+
 /// The directory of the container in its hierarchy of this controller ("" for cgroup2), or null.
 const Directory* find_directory(const Placement& placement, std::string_view controller);
 

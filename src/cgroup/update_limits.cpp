@@ -12,6 +12,7 @@
 #include "cgroup/controllers.hpp"
 #include "cgroup/devices.hpp"
 #include "cgroup/place.hpp"
+#include "cgroup/systemd/scope.hpp"
 #include "cgroup/write_limits.hpp"
 
 namespace berth::cgroup {
@@ -82,10 +83,37 @@ void add_oom_killer(const Placement& placement, const plan::Resources& resources
   }
 }
 
+// After the files, so that systemd is told what the kernel took. It then writes all that it knows of the unit, some of
+// it rounded: the exact values are put back, also that of a quota which is not among these limits.
+Status set_unit_limits(const Placement& placement, const Limits& limits) {
+  if (!placement.unit) {
+    return {};
+  }
+  const std::string file = placement.directories.front().path + "/cpu.max";
+  const auto quota = TRY(read_limit(file));
+  TRY(systemd::set_limits(*placement.unit, limits.unified));
+  TRY(write_unified_limits(placement, limits.unified));
+  return quota ? sys::write_file(AT_FDCWD, file, *quota) : Status();
+}
+
 Status write_all(const Placement& placement, const Limits& limits, const plan::Resources& resources) {
   TRY(write_legacy_limits(placement, limits.legacy));
   TRY(write_unified_limits(placement, limits.unified));
-  return resources.devices.empty() ? Status() : apply_device_rules(placement, -1, false, resources.devices);
+  if (!resources.devices.empty()) {
+    TRY(apply_device_rules(placement, -1, false, resources.devices));
+  }
+  return set_unit_limits(placement, limits);
+}
+
+void restore(const Placement& placement, const Limits& before) {
+  const Status legacy = restore_legacy_limits(placement, before.legacy);
+  const Status unified = restore_unified_limits(placement, before.unified);
+  const Status unit = set_unit_limits(placement, before);
+  for (const Status* restored : {&legacy, &unified, &unit}) {
+    if (!*restored) {
+      log::warning("the limits are not as they were before: {}", restored->error().message());
+    }
+  }
 }
 
 std::string first_word(std::string_view text) {
@@ -149,16 +177,11 @@ Status update_limits(const Placement& placement, const plan::Resources& asked) {
   // What cannot be taken back comes last: cgroup2 enforces a low memory.max by killing.
   std::ranges::stable_partition(limits.unified, [](const FileWrite& write) { return write.file != "memory.max"; });
 
-  const std::vector<FileWrite> legacy_before = TRY(values_before(placement, limits.legacy, false));
-  const std::vector<FileWrite> unified_before = TRY(values_before(placement, limits.unified, true));
+  const Limits before{.legacy = TRY(values_before(placement, limits.legacy, false)),
+                      .unified = TRY(values_before(placement, limits.unified, true))};
   Status written = write_all(placement, limits, resources);
   if (!written) {
-    for (const Status& restored :
-         {restore_legacy_limits(placement, legacy_before), restore_unified_limits(placement, unified_before)}) {
-      if (!restored) {
-        log::warning("the limits are not as they were before: {}", restored.error().message());
-      }
-    }
+    restore(placement, before);
   }
   return written;
 }

@@ -200,7 +200,8 @@ Result<std::optional<rdt::Groups>> make_rdt_groups(const Bundle& bundle, const C
 // From the empty directory to the process that waits for its commit. Whatever fails, what was made is gone again.
 Result<Creation> build(const StateStore& store, const CreateRequest& request, const Bundle& bundle,
                        bool waits_for_start) {
-  const cgroup::Placement placement = TRY(cgroup::place(request.cgroup_manager, bundle.plan.cgroups_path, request.id));
+  const cgroup::Placement placement =
+      TRY(cgroup::place(request.cgroup_manager, bundle.plan.cgroups_path, request.id, bundle.plan.annotations));
   TRY(cgroup::Cgroup::check(placement, bundle.plan.resources));
 
   ContainerDirectory directory = TRY(store.create(request.id));

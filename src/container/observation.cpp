@@ -76,14 +76,23 @@ cgroup::Placement placement_of(const spec::Record& record) {
   for (const spec::CgroupDirectoryRecord& directory : record.cgroup.directories) {
     placement.directories.push_back({.hierarchy = directory.hierarchy, .path = directory.path});
   }
+  if (record.cgroup.unit) {
+    placement.unit.emplace().name = record.cgroup.unit->name;
+    placement.unit->user = record.cgroup.unit->user;
+  }
   return placement;
 }
 
 spec::CgroupRecord record_of(const cgroup::Placement& placement) {
-  spec::CgroupRecord record{
-      .manager = std::string(cgroup::manager_name(placement.manager)), .path = placement.path, .directories = {}};
+  spec::CgroupRecord record{.manager = std::string(cgroup::manager_name(placement.manager)),
+                            .path = placement.path,
+                            .directories = {},
+                            .unit = {}};
   for (const cgroup::Directory& directory : placement.directories) {
     record.directories.push_back({.hierarchy = directory.hierarchy, .path = directory.path});
+  }
+  if (placement.unit) {
+    record.unit = spec::UnitRecord{.name = placement.unit->name, .user = placement.unit->user};
   }
   return record;
 }

@@ -21,6 +21,8 @@ spec::Features features() {
   features.capabilities.assign(capability_names().begin(), capability_names().end());
   features.cgroup_v1 = true;
   features.cgroup_v2 = true;
+  features.cgroup_systemd = true;
+  features.cgroup_systemd_user = true;
   features.cgroup_rdma = true;
   features.seccomp_actions = names(kSeccompActions);
   features.seccomp_operators = names(kSeccompOperators);

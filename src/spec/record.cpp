@@ -41,6 +41,13 @@ void write_cgroup(JsonWriter& writer, const CgroupRecord& cgroup) {
     writer.end_object();
   }
   writer.end_array();
+  if (cgroup.unit) {
+    writer.key("unit");
+    writer.begin_object();
+    writer.member("name", cgroup.unit->name);
+    writer.member("user", cgroup.unit->user);
+    writer.end_object();
+  }
   writer.end_object();
 }
 
@@ -84,11 +91,16 @@ void read(const Cursor& at, CgroupDirectoryRecord& directory) {
   Fields(at).required("hierarchy", directory.hierarchy).required("path", path);
 }
 
+void read(const Cursor& at, UnitRecord& unit) {
+  Fields(at).required("name", unit.name).required("user", unit.user);
+}
+
 void read(const Cursor& at, CgroupRecord& cgroup) {
   Fields(at)
       .required("manager", cgroup.manager)
       .required("path", cgroup.path)
-      .required("directories", cgroup.directories);
+      .required("directories", cgroup.directories)
+      .optional("unit", cgroup.unit);
 }
 
 void read(const Cursor& at, Record& record) {

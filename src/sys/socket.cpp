@@ -148,8 +148,12 @@ Result<UniqueFd> connect_at(int directory, const std::string& name) {
   return connect_to(SOCK_SEQPACKET, fmt::format("/proc/self/fd/{}/{}", directory, name), name);
 }
 
+Result<UniqueFd> connect_stream(const std::string& path) {
+  return connect_to(SOCK_STREAM, path, path);
+}
+
 Status send_to(const std::string& path, std::string_view data, int fd) {
-  const UniqueFd socket = TRY(connect_to(SOCK_STREAM, path, path));
+  const UniqueFd socket = TRY(connect_stream(path));
   return send_message(socket.get(), data, {&fd, 1}, path);
 }
 

@@ -49,7 +49,7 @@ TEST_CASE("What engines ask for is there") {
   CHECK(has(list.namespaces, "user"));
   CHECK(list.cgroup_v1);
   CHECK(list.cgroup_v2);
-  CHECK_FALSE(list.cgroup_systemd);
+  CHECK(list.cgroup_systemd);
   CHECK(list.apparmor);
   CHECK(list.selinux);
   CHECK(list.idmapped_mounts);

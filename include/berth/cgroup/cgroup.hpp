@@ -9,7 +9,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,19 +32,33 @@ struct Directory {
   friend bool operator==(const Directory&, const Directory&) = default;
 };
 
+/// The unit of systemd around a container's cgroup.
+struct Unit {
+  std::string name;   ///< libpod-1234.scope
+  bool user = false;  ///< of the calling user's own systemd, not of the system's
+  /// What only its start needs, and what no state has to remember.
+  std::string slice;
+  std::string description;
+  std::map<std::string, std::string> annotations;
+  friend bool operator==(const Unit&, const Unit&) = default;
+};
+
 /// Where a container's cgroup is. Plain data: it is written to the state before the cgroup exists, and is all
 /// that another command needs to find, freeze, kill or remove it.
 struct Placement {
   Manager manager = Manager::kDisabled;
   std::string path;  ///< as in /proc/PID/cgroup: /berth/web
   std::vector<Directory> directories;
+  std::optional<Unit> unit = {};  ///< kSystemd only
   friend bool operator==(const Placement&, const Placement&) = default;
 };
 
 /// Decides where the cgroup of container `id` will be, by the mounts of this host. `cgroups_path` is that of
 /// config.json: absolute paths start at the hierarchy's root, relative ones and "" (`berth/ID`) too, below which
-/// the calling process sees them. Refuses "..", and kSystemd where no systemd runs. Makes nothing.
-Result<Placement> place(Manager manager, const std::string& cgroups_path, const std::string& id);
+/// the calling process sees them; kSystemd takes `slice:prefix:name` and the annotations that are meant for it. Refuses
+/// "..", and kSystemd where no systemd answers or beside v1. Makes nothing.
+Result<Placement> place(Manager manager, const std::string& cgroups_path, const std::string& id,
+                        const std::map<std::string, std::string>& annotations = {});
 
 class Cgroup {
  public:

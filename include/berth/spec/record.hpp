@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,10 +21,17 @@ struct CgroupDirectoryRecord {
   friend bool operator==(const CgroupDirectoryRecord&, const CgroupDirectoryRecord&) = default;
 };
 
+struct UnitRecord {
+  std::string name;
+  bool user = false;
+  friend bool operator==(const UnitRecord&, const UnitRecord&) = default;
+};
+
 struct CgroupRecord {
   std::string manager;  ///< "cgroupfs", "systemd" or "disabled"
   std::string path;
   std::vector<CgroupDirectoryRecord> directories;
+  std::optional<UnitRecord> unit = {};  ///< of systemd
   friend bool operator==(const CgroupRecord&, const CgroupRecord&) = default;
 };
 

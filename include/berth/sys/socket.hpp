@@ -35,6 +35,8 @@ Result<ReceivedMessage> receive_message(int socket, std::size_t limit, std::stri
 Result<UniqueFd> listen_at(int directory, const std::string& name);
 /// Connects to such a socket.
 Result<UniqueFd> connect_at(int directory, const std::string& name);
+/// Connects a SOCK_STREAM socket to a path of the host. This and each send wait for a second at most.
+Result<UniqueFd> connect_stream(const std::string& path);
 /// Gives a descriptor away: connects a SOCK_STREAM socket to a path of the host (--console-socket), says `data` with it
 /// in one message, and closes the connection. Bounded by a second for each.
 Status send_to(const std::string& path, std::string_view data, int fd);

@@ -1,0 +1,214 @@
+#include "cgroup/systemd/bus.hpp"
+
+#include <berth/sys/pipe.hpp>
+#include <berth/sys/process.hpp>
+#include <berth/sys/socket.hpp>
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+
+namespace berth::cgroup::systemd {
+namespace {
+
+// As long as other clients of D-Bus wait for an answer; systemd itself lets a job of a scope take 90 s.
+constexpr std::chrono::seconds kAnswerBound{25};
+constexpr std::chrono::seconds kJobBound{60};
+
+constexpr const char* kDaemon = "org.freedesktop.DBus";
+constexpr const char* kDaemonPath = "/org/freedesktop/DBus";
+constexpr const char* kSystemd = "org.freedesktop.systemd1";
+constexpr const char* kSystemdPath = "/org/freedesktop/systemd1";
+constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
+constexpr const char* kJobRemoved =
+    "type='signal',sender='org.freedesktop.systemd1',interface='org.freedesktop.systemd1.Manager',member='JobRemoved'";
+
+std::string environment(const char* name) {
+  const char* value = ::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// As dbus-daemon(1) and sd_bus_default(3) say it. No environment at all stands for the usual place.
+std::string bus_path(bool user) {
+  const std::string address = environment(user ? "DBUS_SESSION_BUS_ADDRESS" : "DBUS_SYSTEM_BUS_ADDRESS");
+  if (std::string path = socket_path(address); !path.empty()) {
+    return path;
+  }
+  if (!user) {
+    return "/run/dbus/system_bus_socket";
+  }
+  const std::string runtime_directory = environment("XDG_RUNTIME_DIR");
+  return (runtime_directory.empty() ? fmt::format("/run/user/{}", ::geteuid()) : runtime_directory) + "/bus";
+}
+
+Error no_bus(Error error, bool user) {
+  if (error.is(ENOENT) || error.is(ECONNREFUSED)) {
+    error.add_hint(user
+                       ? "no systemd of this user with a message bus runs here (loginctl enable-linger starts it): use "
+                         "--cgroup-manager cgroupfs"
+                       : "no systemd with a message bus runs here: use --cgroup-manager cgroupfs");
+  }
+  error.add_context(fmt::format("connect to the {} bus of systemd", user ? "user's" : "system"));
+  return error;
+}
+
+CallError no_answer(Error error, const BusCall& call) {
+  error.add_context(fmt::format("call {} of {}", call.member, call.destination));
+  return {.name = "", .error = std::move(error)};
+}
+
+}  // namespace
+
+std::string socket_path(std::string_view address) {
+  constexpr std::string_view kPrefix = "unix:path=";
+  if (!address.starts_with(kPrefix)) {
+    return "";
+  }
+  address.remove_prefix(kPrefix.size());
+  return std::string(address.substr(0, address.find_first_of(",;")));
+}
+
+Result<Bus> Bus::connect(bool user) {
+  const std::string path = bus_path(user);
+  auto socket = sys::connect_stream(path);
+  if (!socket) {
+    return std::unexpected(no_bus(std::move(socket).error(), user));
+  }
+  Bus bus(std::move(*socket), path);
+  if (auto authenticated = bus.authenticate(Clock::now() + kAnswerBound); !authenticated) {
+    return std::unexpected(no_bus(std::move(authenticated).error(), user));
+  }
+  const BusCall hello{.destination = kDaemon, .path = kDaemonPath, .interface = kDaemon, .member = "Hello"};
+  if (auto greeted = bus.call(hello, {}); !greeted) {
+    return std::unexpected(no_bus(std::move(greeted).error().error, user));
+  }
+  return bus;
+}
+
+// EXTERNAL without a name: the daemon takes the uid that the kernel tells it, which is right in every user namespace.
+Status Bus::authenticate(Clock::time_point deadline) {
+  constexpr std::string_view kBegin("\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n", 29);
+  TRY(sys::send_message(socket_.get(), kBegin, {}, path_));
+  while (true) {
+    const std::size_t end = received_.find("\r\n");
+    if (end == std::string::npos) {
+      TRY(receive_some(deadline));
+      continue;
+    }
+    const std::string line = received_.substr(0, end);
+    received_.erase(0, end + 2);
+    if (line.starts_with("OK")) {
+      return {};
+    }
+    if (line != "DATA") {
+      return fail(ErrorKind::kSystem, "{} lets nobody in by the uid alone: it answered {}", path_, one_line(line));
+    }
+  }
+}
+
+Status Bus::receive_some(Clock::time_point deadline) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+  const std::array<int, 1> fds{socket_.get()};
+  if (left.count() <= 0 || !TRY(sys::wait_readable(fds, left))) {
+    return sys_fail(ETIMEDOUT, "recv({})", path_);
+  }
+  std::array<char, 4096> buffer{};
+  const std::size_t count = TRY(sys::read_some(socket_.get(), buffer, path_));
+  if (count == 0) {
+    return sys_fail(ECONNRESET, "recv({})", path_);
+  }
+  received_.append(buffer.data(), count);
+  return {};
+}
+
+Result<BusMessage> Bus::receive(Clock::time_point deadline) {
+  std::size_t length = 0;
+  while ((length = TRY(message_length(received_))) == 0 || received_.size() < length) {
+    TRY(receive_some(deadline));
+  }
+  const BusMessage message = TRY(parse_message(std::string_view(received_).substr(0, length)));
+  received_.erase(0, length);
+  if (message.type == BusMessageType::kSignal && message.member == "JobRemoved") {
+    const std::vector<std::string> texts = TRY(texts_of(message));  // job, unit, result
+    if (texts.size() == 3) {
+      ended_jobs_[texts[0]] = texts[2];
+    }
+  }
+  return message;
+}
+
+CallResult<BusMessage> Bus::call(const BusCall& call, const BusArguments& arguments) {
+  const auto deadline = Clock::now() + kAnswerBound;
+  const std::uint32_t serial = ++serial_;
+  if (auto sent = sys::send_message(socket_.get(), method_call(serial, call, arguments), {}, path_); !sent) {
+    return std::unexpected(no_answer(std::move(sent).error(), call));
+  }
+  while (true) {
+    auto message = receive(deadline);
+    if (!message) {
+      return std::unexpected(no_answer(std::move(message).error(), call));
+    }
+    if (message->reply_serial != serial) {
+      continue;
+    }
+    if (message->type == BusMessageType::kReturn) {
+      return std::move(*message);
+    }
+    const auto texts = texts_of(*message);
+    const std::string text = texts && !texts->empty() ? texts->front() : message->error_name;
+    CallError refused{
+        .name = message->error_name,
+        .error = Error(ErrorKind::kSystem, fmt::format("systemd refused {}: {}", call.member, one_line(text)))};
+    return std::unexpected(std::move(refused));
+  }
+}
+
+CallResult<BusMessage> Bus::call(std::string_view method, const BusArguments& arguments) {
+  return call({.destination = kSystemd, .path = kSystemdPath, .interface = kManager, .member = std::string(method)},
+              arguments);
+}
+
+Result<std::string> Bus::manager_property(std::string_view name) {
+  const BusCall get{
+      .destination = kSystemd, .path = kSystemdPath, .interface = "org.freedesktop.DBus.Properties", .member = "Get"};
+  auto answer = call(get, BusArguments().add(kManager).add(name));
+  if (!answer) {
+    return std::unexpected(std::move(answer).error().error);
+  }
+  const std::vector<std::string> texts = TRY(texts_of(*answer));
+  return texts.empty() ? fail(ErrorKind::kSystem, "systemd's property {} is no text", name)
+                       : Result<std::string>(texts.front());
+}
+
+CallResult<std::string> Bus::run_job(std::string_view method, const BusArguments& arguments) {
+  if (!hears_jobs_) {
+    const BusCall add_match{.destination = kDaemon, .path = kDaemonPath, .interface = kDaemon, .member = "AddMatch"};
+    if (auto added = call(add_match, BusArguments().add(kJobRemoved)); !added) {
+      return std::unexpected(std::move(added).error());
+    }
+    hears_jobs_ = true;
+  }
+  const auto deadline = Clock::now() + kJobBound;
+  auto answer = call(method, arguments);
+  if (!answer) {
+    return std::unexpected(std::move(answer).error());
+  }
+  const auto failed = [&](Error error) {
+    error.add_context(fmt::format("wait for systemd's job of {}", method));
+    return std::unexpected(CallError{.name = "", .error = std::move(error)});
+  };
+  const auto job = texts_of(*answer);
+  if (!job || job->empty()) {
+    return failed(Error(ErrorKind::kSystem, "systemd named no job"));
+  }
+  while (!ended_jobs_.contains(job->front())) {
+    if (auto message = receive(deadline); !message) {
+      return failed(std::move(message).error());
+    }
+  }
+  return ended_jobs_[job->front()];
+}
+
+}  // namespace berth::cgroup::systemd

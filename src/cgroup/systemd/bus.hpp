@@ -1,0 +1,63 @@
+// A connection to the message bus on which systemd listens.
+//
+// No library of D-Bus: libdbus announces the caller's uid in its own user namespace, which the bus of a user outside of
+// it refuses, and it waits without a bound for a bus that accepts nobody. Only four kinds of message are needed.
+#pragma once
+
+#include <berth/base/error.hpp>
+#include <berth/sys/unique_fd.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "cgroup/systemd/bus_message.hpp"
+
+namespace berth::cgroup::systemd {
+
+using Clock = std::chrono::steady_clock;
+
+/// Pure. The socket's path in an address such as "unix:path=/run/dbus/system_bus_socket,guid=0a"; "" for an address of
+/// another kind.
+std::string socket_path(std::string_view address);
+
+/// An error that systemd answered with: its name on the bus, and the error to show.
+struct CallError {
+  std::string name;  ///< "org.freedesktop.systemd1.UnitExists"; "" if there was no answer
+  Error error;
+};
+template <class T>
+using CallResult = std::expected<T, CallError>;
+
+/// Every wait has a bound. The descriptor is closed on exec.
+class Bus {
+ public:
+  /// The system's bus, or the caller's own one (`user`), by the environment or else at its usual place.
+  static Result<Bus> connect(bool user);
+
+  /// Calls a method of systemd's manager object and gives the answer.
+  CallResult<BusMessage> call(std::string_view method, const BusArguments& arguments);
+  /// A property of the manager that is a text.
+  Result<std::string> manager_property(std::string_view name);
+  /// As call(), for a method that answers with a job; returns when that has ended, with its result: "done", "failed",
+  /// "timeout"... .
+  CallResult<std::string> run_job(std::string_view method, const BusArguments& arguments);
+
+ private:
+  explicit Bus(sys::UniqueFd socket, std::string path) : socket_(std::move(socket)), path_(std::move(path)) {}
+  Status authenticate(Clock::time_point deadline);
+  Status receive_some(Clock::time_point deadline);
+  Result<BusMessage> receive(Clock::time_point deadline);
+  CallResult<BusMessage> call(const BusCall& call, const BusArguments& arguments);
+
+  sys::UniqueFd socket_;
+  std::string path_;
+  std::string received_;  ///< bytes that are no whole message yet
+  std::uint32_t serial_ = 0;
+  bool hears_jobs_ = false;
+  std::map<std::string, std::string> ended_jobs_;  ///< path -> result
+};
+
+}  // namespace berth::cgroup::systemd
