@@ -111,7 +111,7 @@ void lower_program(Lowering& lowering, const spec::Process& process) {
   if (process.args.empty()) {
     lowering.problems.add("/process/args", "no argument", "the program and its arguments");
   } else if (process.args.front().empty()) {
-    lowering.problems.add("/process/args/0", "\"\"", "the program");
+    lowering.problems.add("/process/args/0", "\"\"", "the program (executable file not found in $PATH)");
   }
   if (!process.cwd.starts_with('/')) {
     lowering.problems.add("/process/cwd", quoted(process.cwd), "an absolute path");

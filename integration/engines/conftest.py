@@ -1,0 +1,205 @@
+"""The engines, started once for the session, each with the runtime under test as its only one."""
+
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from harness.engine import Cell, Client, Daemon, Unavailable, cgroups_below, image_archive, program, remove_cgroups
+
+IMAGE = "docker.io/library/box:1"
+
+
+def needs_trial(engine, result):
+    """An engine that cannot run a container with Debian's runc either says nothing about the runtime under test."""
+    if not result.ok:
+        raise Unavailable(f"{engine} runs no container here, not even with runc: {result.stderr.strip()}")
+
+
+@pytest.fixture(scope="session")
+def has_exec(binary):
+    if "\n  exec " not in subprocess.run([binary, "--help"], capture_output=True, text=True).stdout:
+        pytest.skip("the runtime has no command exec")
+
+
+@pytest.fixture(scope="session")
+def cell():
+    try:
+        made = Cell()
+    except Unavailable as why:
+        pytest.skip(str(why))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def home(cell, token):
+    """The engines' directory; its path is short, because sockets are in it."""
+    path = tempfile.mkdtemp(prefix="berth-en-")
+    yield path
+    cell.close()
+    shutil.rmtree(path, ignore_errors=True)
+    remaining = remove_cgroups(token)
+    assert not remaining, f"cgroups of the engines are left: {remaining}"
+
+
+@pytest.fixture(scope="session")
+def archive(home, probe, busybox):
+    """An image of busybox and the probe."""
+    rootfs = os.path.join(home, "image")
+    for name in ("bin", "dev", "etc", "proc", "sys", "tmp", "root", "home"):
+        os.makedirs(os.path.join(rootfs, name))
+    os.chmod(os.path.join(rootfs, "tmp"), 0o1777)
+    shutil.copy(probe, os.path.join(rootfs, "probe"))
+    shutil.copy(busybox, os.path.join(rootfs, "bin/busybox"))
+    for applet in subprocess.run([busybox, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout.split():
+        if applet != "busybox":
+            os.symlink("busybox", os.path.join(rootfs, "bin", applet))
+    with open(os.path.join(rootfs, "etc/passwd"), "w") as file:
+        file.write("root:x:0:0:root:/root:/bin/sh\nsailor:x:1000:1000:sailor:/home:/bin/sh\n")
+    with open(os.path.join(rootfs, "etc/group"), "w") as file:
+        file.write("root:x:0:\nsailor:x:1000:\ncrew:x:2000:sailor\n")
+    path = os.path.join(home, "box.tar")
+    image_archive(path, rootfs, IMAGE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def containerd(cell, home):
+    """A containerd; gives its socket."""
+    directory = os.path.join(home, "c")
+    os.mkdir(directory)
+    config = os.path.join(directory, "config.toml")
+    with open(config, "w") as file:
+        file.write(f'version = 2\nroot = "{directory}/root"\nstate = "{directory}/state"\n'
+                   'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]\n'
+                   f'[grpc]\n  address = "{directory}/sock"\n'
+                   '[debug]\n  level = "warn"\n')
+    socket = os.path.join(directory, "sock")
+    try:
+        ctr = Client(cell, [program("ctr", "containerd"), "--address", socket])
+        daemon = Daemon(cell, [program("containerd", "containerd"), "--config", config],
+                        os.path.join(home, "containerd.log"), lambda: ctr("version", timeout=10).ok)
+    except Unavailable as why:
+        pytest.skip(str(why))
+    yield socket
+    daemon.close()
+
+
+@pytest.fixture(scope="session")
+def ctr_client(cell, containerd, archive, token):
+    try:
+        client = Client(cell, [program("ctr", "containerd"), "--address", containerd, "--namespace", token])
+        client.must("images", "import", archive)
+        needs_trial("containerd", client("run", "--rm", "--runc-binary", program("runc", "runc"), IMAGE, "trial", "true"))
+    except Unavailable as why:
+        pytest.skip(str(why))
+    return client
+
+
+@pytest.fixture(scope="session")
+def docker_client(cell, home, containerd, archive, binary, token):
+    """A dockerd without networks, set up as the README says; the runtime is its default one."""
+    directory = os.path.join(home, "d")
+    os.mkdir(directory)
+    config = os.path.join(directory, "daemon.json")
+    with open(config, "w") as file:
+        file.write(f'{{ "runtimes": {{ "berth": {{ "path": "{binary}" }} }}, "default-runtime": "berth" }}')
+    socket = f"unix://{directory}/sock"
+    try:
+        client = Client(cell, [program("docker", "docker.io"), "-H", socket], {"HOME": directory})
+        daemon = Daemon(cell, [program("dockerd", "docker.io"), "--config-file", config, "--data-root", f"{directory}/data",
+                               "--exec-root", f"{directory}/exec", "--pidfile", f"{directory}/pid", "-H", socket,
+                               "--containerd", containerd, "--bridge=none", "--iptables=false", "--ip6tables=false",
+                               "--cgroup-parent", f"/{token}-docker", "--log-level", "warn"],
+                        os.path.join(home, "dockerd.log"), lambda: client("version", timeout=10).ok)
+        client.must("load", "-i", archive)
+        try:
+            needs_trial("docker", client("run", "--rm", "--runtime", "runc", IMAGE, "true"))
+        except Unavailable:
+            daemon.close()
+            raise
+    except Unavailable as why:
+        pytest.skip(str(why))
+    yield client
+    daemon.close()
+
+
+@pytest.fixture(scope="session")
+def podman_client(cell, home, archive, binary, token):
+    """Podman with a containers.conf as in the README, and the limits of this machine."""
+    directory = os.path.join(home, "p")
+    os.mkdir(directory)
+    limits = ", ".join(f'"{name}={soft}:{hard}"' for name, (soft, hard) in
+                       (("nofile", resource.getrlimit(resource.RLIMIT_NOFILE)),
+                        ("nproc", resource.getrlimit(resource.RLIMIT_NPROC))))
+    config = os.path.join(directory, "containers.conf")
+    with open(config, "w") as file:
+        file.write(f'[containers]\ndefault_ulimits = [{limits}]\nnetns = "none"\ninit_path = "/usr/bin/docker-init"\n'
+                   '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\nruntime = "berth"\n'
+                   f'infra_image = "{IMAGE}"\n'
+                   'runtime_supports_json = ["berth"]\nruntime_supports_nocgroups = ["berth"]\n'
+                   f'[engine.runtimes]\nberth = ["{binary}"]\n'
+                   f'[network]\nnetwork_config_dir = "{directory}/networks"\n')
+    try:
+        program("conmon", "conmon")
+        client = Client(cell, [program("podman", "podman"), "--root", f"{directory}/root", "--runroot", f"{directory}/run",
+                               "--tmpdir", f"{directory}/tmp"],
+                        {"CONTAINERS_CONF": config, "HOME": directory})
+        loaded = client("load", "-i", archive)
+        if not loaded.ok:
+            raise Unavailable(f"podman cannot be used here: {loaded.stderr.strip()}")
+        needs_trial("podman", client("--runtime", program("runc", "runc"), "run", "--rm", IMAGE, "true"))
+    except Unavailable as why:
+        pytest.skip(str(why))
+    yield client
+    remove_cgroups("libpod_parent")
+
+
+@pytest.fixture
+def untouched(cell):
+    """untouched(state, cgroup) is called with a directory of the runtime's states and a part of the names of cgroups;
+    at the end of the test there must be no state, no such cgroup and no more mounts than before."""
+    def network(mount):  # what the engines themselves keep
+        return mount[1] == "nsfs" or mount[0] == "/run/netns"
+
+    looked_at, before = [], cell.mounts()
+    yield lambda *what: looked_at.append(what)
+    for state, cgroup in looked_at:
+        def left():
+            states = [name for name in os.listdir(state) if not name.startswith("@")] if os.path.isdir(state) else []
+            return states + cgroups_below(cgroup) + [mount for mount in cell.mounts() if mount not in before and not network(mount)]
+        deadline = time.monotonic() + 5
+        while left() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert left() == []
+
+
+@pytest.fixture
+def docker(docker_client, untouched, home, token):
+    untouched(f"{home}/d/exec/runtime-berth/moby", f"/{token}-docker/")
+    yield docker_client
+    for id in docker_client.must("ps", "-aq").split():
+        docker_client.must("rm", "-f", id)
+
+
+@pytest.fixture
+def podman(podman_client, untouched, cell):
+    untouched(f"/proc/{cell.pid}/root/run/berth", "/libpod-")
+    yield podman_client
+    podman_client.must("pod", "rm", "--all", "--force", "--time", "0")
+    podman_client.must("rm", "--all", "--force", "--time", "0")
+
+
+@pytest.fixture
+def ctr(ctr_client, untouched, home, token):
+    untouched(f"{home}/runc/{token}", f"/{token}/")
+    yield ctr_client
+    for task in ctr_client.must("tasks", "ls", "-q").split():
+        ctr_client.must("tasks", "rm", "--force", task)
+    for container in ctr_client.must("containers", "ls", "-q").split():
+        ctr_client.must("containers", "rm", container)

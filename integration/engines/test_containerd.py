@@ -1,0 +1,90 @@
+"""containerd's shim with the runtime under test, driven by ctr."""
+
+import json
+import signal
+
+import pytest
+
+from harness.report import Report
+from harness.runtime import wait_until
+
+IMAGE = "docker.io/library/box:1"
+
+
+@pytest.fixture
+def run(ctr, binary, home):
+    """ctr run with the runtime under test."""
+    return lambda *arguments, **options: ctr("run", "--runc-binary", binary, "--runc-root", f"{home}/runc", *arguments, **options)
+
+
+@pytest.fixture
+def sleeper(ctr, run):
+    """A container `id` that sleeps."""
+    def start(id, *options):
+        result = run("--detach", *options, IMAGE, id, "sleep", "300")
+        assert result.ok, result
+        assert status(ctr, id) == "RUNNING"
+    return start
+
+
+def status(ctr, id):
+    rows = [line.split() for line in ctr.must("tasks", "ls").splitlines()[1:]]
+    return next((row[2] for row in rows if row[0] == id), None)
+
+
+def test_output_and_status(run):
+    result = run("--rm", IMAGE, "words", "sh", "-c", "echo out; echo err >&2; exit 7")
+    assert (result.status, result.stdout) == (7, "out\n") and result.stderr.startswith("err\n")
+
+
+def test_the_process(run, tmp_path):
+    (tmp_path / "note").write_text("from the host")
+    result = run("--rm", "--env", "COLOUR=red", "--cwd", "/tmp", "--read-only", "--memory-limit", str(64 << 20),
+                 "--mount", f"type=bind,src={tmp_path},dst=/data,options=rbind:ro", IMAGE, "look", "/probe", "report",
+                 "--read", "/data/note")
+    assert result.ok, result
+    seen = Report(json.loads(result.stdout))
+    assert "COLOUR=red" in seen.env and seen.cwd == "/tmp"
+    assert "ro" in seen.mount("/")["options"] and seen.file("/data/note") == "from the host"
+
+
+def test_pause_resume_kill(ctr, sleeper):
+    sleeper("held")
+    ctr.must("tasks", "pause", "held")
+    assert status(ctr, "held") == "PAUSED"
+    ctr.must("tasks", "resume", "held")
+    assert status(ctr, "held") == "RUNNING"
+    assert len(ctr.must("tasks", "ps", "held").splitlines()) == 2
+    ctr.must("tasks", "kill", "--signal", "SIGKILL", "held")
+    wait_until(lambda: status(ctr, "held") == "STOPPED", seconds=20, what="the end")
+    assert "not found" in ctr("tasks", "kill", "held").stderr or status(ctr, "held") == "STOPPED"
+
+
+def test_exec(ctr, sleeper, has_exec):
+    sleeper("entered")
+    result = ctr("tasks", "exec", "--exec-id", "one", "--cwd", "/tmp", "entered", "sh", "-c", "pwd; exit 9")
+    assert (result.status, result.stdout) == (9, "/tmp\n"), result
+    with ctr.terminal("tasks", "exec", "-t", "--exec-id", "two", "entered", "sh") as terminal:
+        terminal.expect("# ")
+        terminal.type("exit 5\n")
+        assert terminal.end() == 5
+
+
+def test_metrics(ctr, sleeper):
+    sleeper("measured", "--memory-limit", str(64 << 20))
+    shown = ctr.must("tasks", "metrics", "measured")
+    assert "memory" in shown and str(64 << 20) in shown or "pids" in shown, shown
+
+
+def test_terminal(ctr, binary, home):
+    with ctr.terminal("run", "--rm", "-t", "--runc-binary", binary, "--runc-root", f"{home}/runc", IMAGE, "typed", "sh") as terminal:
+        terminal.expect("# ")
+        terminal.type("tty; echo $((40 + 2))\n")
+        assert "/dev/pts/0" in terminal.expect("\r\n42")
+        terminal.type("exit 5\n")
+        assert terminal.end() == 5
+
+
+def test_command_that_cannot_run(run):
+    result = run("--rm", IMAGE, "wrong", "missing")
+    assert result.status == 1 and 'exec: "missing": executable file not found in $PATH' in result.stderr, result
