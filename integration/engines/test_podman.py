@@ -221,9 +221,14 @@ def test_command_that_cannot_run(podman, command, status, words):
     assert result.status == status and words in result.stderr, result
 
 
-def test_options_that_cannot_be(podman, tmp_path):
-    (tmp_path / "file").write_text("")
-    result = podman("run", "--rm", "--user", "nobody-here", IMAGE, "true")
-    assert result.status in (125, 126) and "unable to find user nobody-here" in result.stderr, result
-    result = podman("run", "--rm", "-v", f"{tmp_path}/file:/etc", IMAGE, "true")
-    assert result.status in (126, 127) and "not a directory" in result.stderr.lower(), result
+@pytest.mark.parametrize("options, status, words", [
+    (["--user", "nobody-here"], 126, "unable to find user nobody-here"),
+    (["-v", "{source}:/etc"], 126, "not a directory"),
+    (["-v", "{source}:/proc/sys"], 126, "/proc/sys cannot be mounted over because it is inside /proc"),
+    (["-m", "100k"], 126, "the memory limit may be too low to start a container"),
+], ids=["user", "file on a directory", "mount in proc", "too little memory to start"])
+def test_options_that_cannot_be(podman, tmp_path, options, status, words):
+    source = tmp_path / "file"
+    source.write_text("")
+    result = podman("run", "--rm", *(option.format(source=source) for option in options), IMAGE, "true")
+    assert result.status == status and words in result.stderr, result

@@ -40,20 +40,6 @@ Status copy_link(const path::RootDir& root, const plan::Mount& mount, const std:
   return made;
 }
 
-Result<bool> is_directory(int fd) {
-  return S_ISDIR(TRY(sys::stat_fd(fd, "bind mount")).st_mode);
-}
-
-// A directory can be mounted on a directory only, and what is none on what is none.
-Status check_same_kind(const plan::Mount& mount, int tree, int target) {
-  const bool directory = TRY(is_directory(tree));
-  if (directory == TRY(is_directory(target))) {
-    return {};
-  }
-  return fail(ErrorKind::kConfig, "not a directory: {} is {}, and {} in the container is {}", mount.source,
-              directory ? "a directory" : "a file", mount.destination, directory ? "a file" : "a directory");
-}
-
 }  // namespace
 
 Status open_bind_source(const plan::Mount& mount, MountSource& source) {
@@ -101,12 +87,9 @@ Status mount_bind(const path::RootDir& root, const plan::Mount& mount, const Mou
   const int tree = source.trees.front().get();
   TRY(apply_attributes(tree, mount));
   MountTarget target = TRY(open_mount_target(root, mount, tree));
-  auto attached = sys::move_mount(tree, target.fd.get(), mount.destination);
-  if (!attached && attached.error().is(EINVAL)) {
-    TRY(check_same_kind(mount, tree, target.fd.get()));
-  }
+  TRY(attach_mount(mount, tree, target.fd.get()));
   kept.take(std::move(target.fd));
-  return attached;
+  return {};
 }
 
 }  // namespace berth::rootfs

@@ -136,7 +136,7 @@ Status mount_filesystem(const path::RootDir& root, const plan::Mount& mount, Mou
     TRY_CONTEXT(copy_up(target.fd.get(), made->get()), "tmpcopyup");
     TRY(copy_owner(mount, target.fd.get(), made->get()));
   }
-  TRY(sys::move_mount(made->get(), target.fd.get(), mount.destination));
+  TRY(attach_mount(mount, made->get(), target.fd.get()));
   if (mount.type == "mqueue" && !plan.mount_label.empty()) {
     const sys::UniqueFd directory = TRY(sys::open_at(made->get(), ".", O_RDONLY | O_DIRECTORY));
     TRY(sys::set_attribute(directory.get(), kLabelAttribute, plan.mount_label, mount.destination));

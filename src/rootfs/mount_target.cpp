@@ -1,6 +1,7 @@
 #include "rootfs/mount_target.hpp"
 
 #include <berth/sys/file.hpp>
+#include <berth/sys/mount.hpp>
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -92,6 +93,20 @@ Result<MountTarget> open_through_links(const path::RootDir& root, const plan::Mo
   return target;
 }
 
+Result<bool> is_directory(int fd) {
+  return S_ISDIR(TRY(sys::stat_fd(fd, "mount")).st_mode);
+}
+
+// A directory can be mounted on a directory only, and what is none on what is none.
+Status check_same_kind(const plan::Mount& mount, int tree, int target) {
+  const bool directory = TRY(is_directory(tree));
+  if (directory == TRY(is_directory(target))) {
+    return {};
+  }
+  return fail(ErrorKind::kConfig, "not a directory: {} is {}, and {} in the container is {}", mount.source,
+              directory ? "a directory" : "a file", mount.destination, directory ? "a file" : "a directory");
+}
+
 }  // namespace
 
 Status check_destination(const plan::Mount& mount) {
@@ -125,6 +140,14 @@ Result<MountTarget> open_mount_target(const path::RootDir& root, const plan::Mou
     return as_written;
   }
   return open_through_links(root, mount, tree);
+}
+
+Status attach_mount(const plan::Mount& mount, int tree, int target) {
+  auto attached = sys::move_mount(tree, target, mount.destination);
+  if (!attached && attached.error().is(EINVAL)) {
+    TRY(check_same_kind(mount, tree, target));
+  }
+  return attached;
 }
 
 }  // namespace berth::rootfs

@@ -20,6 +20,10 @@ struct MountTarget {
 /// itself, places in /proc (CVE-2019-16884) and, for procfs and sysfs, links on the way (CVE-2019-19921).
 Result<MountTarget> open_mount_target(const path::RootDir& root, const plan::Mount& mount, int tree);
 
+/// Attaches the detached mount `tree` at `target`, an O_PATH descriptor. A directory on a file, and the other way
+/// round, is refused with both named, in the words "not a directory" that engines look for.
+Status attach_mount(const plan::Mount& mount, int tree, int target);
+
 /// Whether a mount may go onto this clean path by what it is and where: the root and what is in /proc are protected. A
 /// bind mount onto /proc itself is for the caller to check: its source must be procfs.
 Status check_destination(const plan::Mount& mount);
