@@ -290,7 +290,7 @@ def test_a_failed_unit_is_forgotten(scope):
 
 @needs_systemd
 def test_a_unit_that_somebody_stopped(scope):
-    with scope() as box:
+    with scope(annotations={"org.systemd.property.TimeoutStopSec": "1"}) as box:  # the program lets SIGTERM pass
         box.must("create")
         box.must("start")
         subprocess.run(["systemctl", "stop", box.unit], check=True)

@@ -163,7 +163,11 @@ Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
 }
 
 Cgroup::~Cgroup() {
-  if (!implementation_ || implementation_->made.empty() || implementation_->maker != sys::own_pid()) {
+  if (!implementation_ || implementation_->made.empty()) {
+    return;
+  }
+  if (implementation_->maker != sys::own_pid()) {
+    static_cast<void>(implementation_->placeholder.release());
     return;
   }
   implementation_->placeholder.kill_and_reap();

@@ -44,9 +44,10 @@ class ValueParser {
     }
     if (take("[")) {
       skip_spaces();
-      return rest_.starts_with("byte") || rest_.starts_with("0x")
-                 ? list_of<std::uint8_t>()
-                 : (rest_.starts_with("uint32") ? list_of<std::uint32_t>() : list_of<std::string>());
+      if (rest_.starts_with("byte") || rest_.starts_with("0x")) {
+        return list_of<std::uint8_t>();
+      }
+      return rest_.starts_with("uint32") ? list_of<std::uint32_t>() : list_of<std::string>();
     }
     if (take("true")) {
       return true;

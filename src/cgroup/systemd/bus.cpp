@@ -128,7 +128,7 @@ Result<BusMessage> Bus::receive(Clock::time_point deadline) {
   while ((length = TRY(message_length(received_))) == 0 || received_.size() < length) {
     TRY(receive_some(deadline));
   }
-  const BusMessage message = TRY(parse_message(std::string_view(received_).substr(0, length)));
+  BusMessage message = TRY(parse_message(std::string_view(received_).substr(0, length)));
   received_.erase(0, length);
   if (message.type == BusMessageType::kSignal && message.member == "JobRemoved") {
     const std::vector<std::string> texts = TRY(texts_of(message));  // job, unit, result

@@ -83,9 +83,12 @@ void put(std::string& bytes, const std::pair<std::string, std::string>& pair) {
 
 template <class T>
 void put(std::string& bytes, const std::vector<T>& list) {
-  const std::size_t alignment = std::is_arithmetic_v<T>          ? sizeof(T)
-                                : std::is_same_v<T, std::string> ? sizeof(std::uint32_t)
-                                                                 : kStructAlignment;
+  std::size_t alignment = kStructAlignment;
+  if constexpr (std::is_arithmetic_v<T>) {
+    alignment = sizeof(T);
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    alignment = sizeof(std::uint32_t);  // of its length
+  }
   put_array(bytes, alignment, [&] {
     for (const T& element : list) {
       put(bytes, element);
