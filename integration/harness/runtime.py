@@ -117,6 +117,10 @@ class Container:
         assert result.ok, result
         return result
 
+    def exec(self, *args, flags=(), **options):
+        """A further process; the probe's report by default."""
+        return self.runtime("exec", *flags, self.id, *(args or ("/probe", "report")), **options)
+
     def start(self, **options):
         return self.runtime("start", self.id, **options)
 

@@ -4,11 +4,15 @@
 //   probe report [--try ATTEMPT] [--stat PATH] [--read PATH] [--list PATH]...   one JSON document
 //   probe exit N | signal N | sleep [SECONDS] | spin | alloc BYTES | forks N | children N | orphan
 //   probe trap SIGNAL...        announces "ready", prints the first of these signals that arrives and exits with 0
+//   probe notify MESSAGE...     sends each to $NOTIFY_SOCKET and waits
+//   probe watch DEVICE INODE TEXT   looks into every new process for what is the host's (see watch.cpp)
 //   probe hold-exe              keeps /proc/1/exe by an O_PATH descriptor and tries for a second to open it for writing
 //   probe write FILE [TEXT] | echo [TEXT...] | cat   stdin to stdout
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -207,6 +211,24 @@ int copy_stdin() {
   }
 }
 
+int wait_for_ever();
+
+/// sd_notify(3) of each message, then waits.
+int notify(char** messages) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const char* path = std::getenv("NOTIFY_SOCKET");
+  std::snprintf(address.sun_path, sizeof address.sun_path, "%s", path != nullptr ? path : "");
+  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  for (char** message = messages; *message != nullptr; ++message) {
+    if (sendto(fd, *message, std::strlen(*message), 0, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0) {
+      std::fprintf(stderr, "%s: errno %d\n", address.sun_path, errno);
+      return 1;
+    }
+  }
+  return wait_for_ever();
+}
+
 int wait_for_ever() {
   for (;;) {
     pause();
@@ -244,6 +266,12 @@ int main(int count, char** arguments, char** environment) {
         return 1;
       }
     }
+  }
+  if (is("watch") && count == 5) {
+    return probe::watch(arguments + 2);
+  }
+  if (is("notify")) {
+    return notify(arguments + 2);
   }
   if (is("trap")) {
     return trap(arguments + 2);

@@ -17,4 +17,8 @@ void report_directory(JsonWriter& json, const char* path);
 /// attempts.cpp); gives 0 if it worked, else errno, -1 if there is no such attempt.
 int attempt(const char* attempt);
 
+/// Looks into every new process until SIGUSR1 comes, then prints what of the host it found there. `arguments`: device
+/// and inode of the host's root, and a text of the caller's environment.
+int watch(char** arguments);
+
 }  // namespace probe

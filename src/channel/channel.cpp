@@ -12,10 +12,22 @@ constexpr std::size_t kMaxMessage = std::size_t{8} * 1024;
 // A text of an error (which may hold a hook's output) is cut here, so that a whole error fits into one message.
 constexpr std::size_t kMaxText = 1024;
 
-constexpr std::array<std::string_view, 10> kNames = {"Proceed",   "Cloned", "HooksWanted", "HooksDone",  "Ready",
-                                                     "Committed", "Start",  "Executing",   "ExecFailed", "Failure"};
+constexpr std::array<std::string_view, 11> kNames = {"Proceed",    "Cloned",    "HooksWanted", "HooksDone",
+                                                     "Ready",      "Committed", "Start",       "Executing",
+                                                     "ExecFailed", "Failure",   "StartHooks"};
 
-enum State : std::uint8_t { kBegun, kStageKnown, kInNamespaces, kHooksAsked, kHooksRan, kIsReady, kGo, kExecs, kOver };
+enum State : std::uint8_t {
+  kBegun,
+  kStageKnown,
+  kInNamespaces,
+  kHooksAsked,
+  kHooksRan,
+  kIsReady,
+  kGo,
+  kStartHooksRun,
+  kExecs,
+  kOver
+};
 
 struct Transition {
   State from;
@@ -32,6 +44,8 @@ constexpr auto kTransitions = std::to_array<Transition>({
     {kInNamespaces, MessageType::kReady, kIsReady},
     {kHooksRan, MessageType::kReady, kIsReady},
     {kIsReady, MessageType::kCommitted, kGo},
+    {kGo, MessageType::kStartHooks, kStartHooksRun},
+    {kStartHooksRun, MessageType::kExecuting, kExecs},
     {kGo, MessageType::kExecuting, kExecs},
     {kExecs, MessageType::kExecFailed, kOver},
 });

@@ -4,6 +4,7 @@
 #include <berth/base/log.hpp>
 #include <berth/container/create.hpp>
 #include <berth/container/events.hpp>
+#include <berth/container/exec.hpp>
 #include <berth/container/lifecycle.hpp>
 #include <berth/plan/features.hpp>
 #include <berth/plan/lower.hpp>
@@ -25,13 +26,15 @@ namespace berth::cli {
 namespace {
 
 constexpr int kFailure = 1;
+// As runc: a status that programs rarely have.
+constexpr int kExecFailure = 255;
 
 Status open_log(const Request& request, sys::UniqueFd& file) {
   log::Settings settings{.fd = -1, .format = request.log_format, .level = request.log_level};
   if (!request.log_file.empty()) {
     file = TRY_CONTEXT(sys::open_at(AT_FDCWD, request.log_file, O_WRONLY | O_CREAT | O_APPEND, 0644), "--log");
     // Above those that --preserve-fds hands to the container, should the caller have left one of them closed.
-    const int first_free = 3 + static_cast<int>(request.run.create.preserve_fds);
+    const auto first_free = static_cast<int>(request.run.create.passed.end());
     if (file.get() < first_free) {
       file = TRY_CONTEXT(sys::duplicate(file.get(), first_free), "--log");
     }
@@ -121,6 +124,8 @@ Result<int> perform(const Request& request) {
     case Command::kDelete:
       TRY(container::remove(store, request.id(), request.force));
       break;
+    case Command::kExec:
+      return container::exec(store, request.exec);
     case Command::kList:
       TRY(print_list(store, request));
       break;
@@ -149,30 +154,33 @@ Result<int> perform(const Request& request) {
   return 0;
 }
 
-// The one line for people, and the same as the one record that engines read.
-int report(const Error& error) {
+// The one line for people, and the same as the one record that engines read. Gives the exit status.
+int report(const Error& error, Command command = Command::kNone) {
   const std::string message = error.message();
   const std::string line = "berth: " + message + "\n";
   static_cast<void>(sys::write_all(STDERR_FILENO, line, "stderr"));
   if (log::fd() >= 0) {
     log::write(log::Level::kError, message);
   }
-  return kFailure;
+  return command == Command::kExec ? kExecFailure : kFailure;
 }
 
 int run_command_line(int argc, char** argv) {
   if (auto opened = sys::occupy_standard_descriptors(); !opened) {
     return report(opened.error());
   }
-  sys::keep_child_statuses();
+  if (auto adopted = sys::adopt_signals(); !adopted) {
+    return report(adopted.error());
+  }
   auto request = parse_arguments(argc, argv);
   if (!request) {
     return report(request.error());
   }
   request->run.create.argv = argv;
+  request->exec.argv = argv;
   sys::UniqueFd log_file;
   if (auto opened = open_log(*request, log_file); !opened) {
-    return report(opened.error());
+    return report(opened.error(), request->command);
   }
   auto status = perform(*request);
   if (!status) {
@@ -180,7 +188,7 @@ int run_command_line(int argc, char** argv) {
     if (!request->id().empty()) {
       error.add_context(fmt::format("{} \"{}\"", command_name(request->command), one_line(request->id())));
     }
-    return report(error);
+    return report(error, request->command);
   }
   return *status;
 }

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <functional>
 #include <map>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -41,6 +42,7 @@ struct Parsed {
   bool debug = false;
   bool systemd_cgroup = false;
   bool no_subreaper = false;
+  unsigned preserve_fds = 0;
 };
 
 void add_global_options(CLI::App& app, Parsed& parsed) {
@@ -62,6 +64,12 @@ void add_id(CLI::App& command, Parsed& parsed) {
   command.add_option("ID", parsed.request.run.create.id, "the container's id")->required();
 }
 
+void add_preserve_fds(CLI::App& command, Parsed& parsed) {
+  command.add_option("--preserve-fds", parsed.preserve_fds, "pass this many descriptors after 2 on")
+      ->type_name("N")
+      ->check(CLI::Range(0U, 1U << 20U));
+}
+
 void add_create_options(CLI::App& command, Parsed& parsed) {
   container::CreateRequest& create = parsed.request.run.create;
   command.add_option("-b,--bundle", create.bundle, "directory of config.json and the root file system")
@@ -70,10 +78,50 @@ void add_create_options(CLI::App& command, Parsed& parsed) {
   command.add_option("--pid-file", create.pid_file, "file to write the container's pid to")->type_name("FILE");
   command.add_flag("--no-pivot", create.no_pivot, "move the root instead of pivoting (for a ramdisk)");
   command.add_flag("--no-new-keyring", create.no_new_keyring, "keep the caller's session keyring");
-  command.add_option("--preserve-fds", create.preserve_fds, "pass this many descriptors after 2 on")
-      ->type_name("N")
-      ->check(CLI::Range(0U, 1U << 20U));
+  command.add_option("--pidfd-socket", create.pidfd_socket, "socket that receives a descriptor of the process")
+      ->type_name("PATH");
+  command.add_option("-f,--config", create.config_file, "file to read in place of config.json")->type_name("FILE");
+  command.add_flag("--no-subreaper", parsed.no_subreaper, "accepted for callers of others; nothing is reaped for them");
+  add_preserve_fds(command, parsed);
   add_id(command, parsed);
+}
+
+// Each use takes one value: what follows it may be the id.
+template <class Value>
+CLI::Option* add_repeated(CLI::App& command, const std::string& names, Value& values, const std::string& description) {
+  return command.add_option(names, values, description)->allow_extra_args(false);
+}
+
+void add_exec_options(CLI::App& command, Parsed& parsed) {
+  container::ExecRequest& exec = parsed.request.exec;
+  container::ProcessFlags& flags = exec.flags;
+  command.add_option("-p,--process", exec.process_file, "JSON file of the process, as `process` of config.json")
+      ->type_name("FILE");
+  command.add_option("--cwd", flags.cwd, "working directory")->type_name("DIR");
+  add_repeated(command, "-e,--env", flags.env, "set a variable of the environment")->type_name("NAME=VALUE");
+  command.add_option("-u,--user", flags.user, "user of the process")->type_name("UID[:GID]|NAME");
+  add_repeated(command, "-g,--additional-gids", flags.additional_gids, "supplementary groups")
+      ->type_name("GID")
+      ->delimiter(',');
+  add_repeated(command, "-c,--cap", flags.capabilities, "add a capability")->type_name("CAP");
+  command.add_flag("-t,--tty", flags.terminal, "give the process a terminal");
+  command.add_flag("--no-new-privs", flags.no_new_privileges, "the process can gain no privileges");
+  command.add_option("--apparmor", flags.apparmor_profile, "AppArmor profile")->type_name("PROFILE");
+  command.add_option("--process-label", flags.selinux_label, "SELinux label")->type_name("LABEL");
+  add_repeated(command, "--cgroup", exec.cgroups, "cgroup below the container's")->type_name("[CONTROLLER,..:]PATH");
+  command.add_option("--console-socket", exec.console_socket, "socket that receives the terminal")->type_name("PATH");
+  command.add_option("--pidfd-socket", exec.pidfd_socket, "socket that receives a descriptor of the process")
+      ->type_name("PATH");
+  command.add_option("--pid-file", exec.pid_file, "file to write the process's pid to")->type_name("FILE");
+  command.add_flag("-d,--detach", exec.detach, "do not wait for the process");
+  command.add_flag("--ignore-paused", exec.ignore_paused, "in a paused container the process waits for resume");
+  command.add_flag("--no-subreaper", parsed.no_subreaper, "accepted for callers of others");
+  add_preserve_fds(command, parsed);
+  add_id(command, parsed);
+  // What follows the id is the program, whatever it looks like.
+  command.prefix_command();
+  command.footer("What follows the id is the program with its arguments, unless --process has them.");
+  command.callback([&command, &flags] { flags.args = command.remaining(); });
 }
 
 void add_format(CLI::App& command, Parsed& parsed) {
@@ -95,8 +143,6 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
      [](CLI::App& command, Parsed& parsed) {
        command.add_flag("-d,--detach", parsed.request.run.detach, "do not wait for the container");
        command.add_flag("--keep", parsed.request.run.keep, "do not delete the container when it has ended");
-       command.add_flag("--no-subreaper", parsed.no_subreaper,
-                        "accepted for runc's callers; nothing is reaped for others");
        add_create_options(command, parsed);
      }},
     {Command::kState, "state", "print the state of a container as JSON", add_id},
@@ -111,6 +157,7 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
        command.add_flag("-f,--force", parsed.request.force, "kill it first, whatever its state");
        add_id(command, parsed);
      }},
+    {Command::kExec, "exec", "run a further process in a container", add_exec_options},
     {Command::kList, "list", "list the containers",
      [](CLI::App& command, Parsed& parsed) {
        add_format(command, parsed);
@@ -160,6 +207,40 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
     {Command::kFeatures, "features", "print what this program can do as JSON", [](CLI::App&, Parsed&) {}},
 });
 
+// Go's flag package, which runc's callers are used to, takes every long option with a single dash too.
+std::vector<std::string> with_double_dashes(CLI::App& app, std::span<char* const> arguments) {
+  std::vector<std::string> rewritten;
+  CLI::App* command = &app;
+  bool is_value = false;
+  for (std::size_t index = 0; index < arguments.size(); ++index) {
+    std::string argument = arguments[index];
+    const bool is_option = !is_value && argument.size() > 1 && argument.starts_with('-');
+    is_value = false;
+    if (is_option) {
+      const std::size_t equals = argument.find('=');
+      const std::string name = argument.substr(0, equals);
+      const CLI::Option* option = command->get_option_no_throw(name);
+      if (const auto* long_option = command->get_option_no_throw("-" + name);
+          name.size() > 2 && long_option != nullptr) {
+        option = long_option;
+        argument.insert(0, "-");
+      }
+      is_value = option != nullptr && option->get_items_expected_max() > 0 && equals == std::string::npos;
+    } else if (command == &app) {
+      for (CLI::App* const known : app.get_subcommands({})) {
+        command = known->get_name() == argument ? known : command;
+      }
+    } else if (command->get_prefix_command()) {
+      // The id: what follows is for another program, whatever it looks like.
+      rewritten.insert(rewritten.end(), arguments.begin() + static_cast<std::ptrdiff_t>(index), arguments.end());
+      break;
+    }
+    rewritten.push_back(std::move(argument));
+  }
+  std::ranges::reverse(rewritten);  // the form that CLI11 takes
+  return rewritten;
+}
+
 Status finish(Parsed& parsed) {
   Request& request = parsed.request;
   static const std::map<std::string_view, log::Level> levels = {{"debug", log::Level::kDebug},
@@ -178,6 +259,10 @@ Status finish(Parsed& parsed) {
   if (request.command != Command::kSpec) {
     request.run.create.rootless = parsed.rootless == "true" || (parsed.rootless == "auto" && ::geteuid() != 0);
   }
+  request.run.create.passed = launch::passed_descriptors(parsed.preserve_fds);
+  request.exec.id = request.id();
+  request.exec.rootless = request.run.create.rootless;
+  request.exec.passed = request.run.create.passed;
   if (request.root.empty()) {
     request.root = default_root();
   }
@@ -215,7 +300,7 @@ Result<Request> parse_arguments(int argc, char** argv) {
       entry.add_options(*command, parsed);
       command->parse_complete_callback([&parsed, kind = entry.command] { parsed.request.command = kind; });
     }
-    app.parse(argc, argv);
+    app.parse(with_double_dashes(app, std::span(argv + 1, static_cast<std::size_t>(std::max(argc - 1, 0)))));
   } catch (const CLI::CallForVersion& version) {
     parsed.request.answer = version.what();
     parsed.request.answer += '\n';

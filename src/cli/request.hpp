@@ -4,6 +4,7 @@
 #include <berth/base/error.hpp>
 #include <berth/base/log.hpp>
 #include <berth/container/create.hpp>
+#include <berth/container/exec.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -23,6 +24,7 @@ enum class Command : std::uint8_t {
   kState,
   kKill,
   kDelete,
+  kExec,
   kList,
   kPs,
   kPause,
@@ -43,7 +45,8 @@ struct Request {
   log::Format log_format = log::Format::kText;
   log::Level log_level = log::Level::kInfo;
 
-  container::RunRequest run;  ///< create and run; its `create.id` is the id of every other command too
+  container::ExecRequest exec;  ///< all of it but the id
+  container::RunRequest run;    ///< create and run; its `create.id` is the id of every other command too
   std::string signal = "SIGTERM";
   bool all = false;
   bool force = false;

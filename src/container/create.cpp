@@ -12,7 +12,6 @@
 #include <berth/spec/parse.hpp>
 #include <berth/sys/file.hpp>
 #include <berth/sys/socket.hpp>
-#include <berth/terminal/pty.hpp>
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -24,6 +23,8 @@
 
 #include "container/destroy.hpp"
 #include "container/foreground.hpp"
+#include "container/handover.hpp"
+#include "container/notify_socket.hpp"
 #include "container/observation.hpp"
 #include "container/process_identity.hpp"
 
@@ -33,7 +34,8 @@ namespace {
 constexpr std::size_t kMaxConfig = std::size_t{64} * 1024 * 1024;
 
 struct Bundle {
-  std::string path;  ///< absolute, without symbolic links
+  std::string path;    ///< absolute, without symbolic links
+  std::string config;  ///< the text of config.json
   plan::ContainerPlan plan;
 };
 
@@ -45,40 +47,23 @@ struct Creation {
   launch::LaunchedProcess process;
   sys::UniqueFd terminal;                ///< the master, until commit() hands it over
   std::optional<terminal::Relay> relay;  ///< of `run` in the foreground
+  std::optional<NotifyProxy> notify;     ///< of `run`, where its caller has a $NOTIFY_SOCKET
 };
 
 Result<Bundle> load_bundle(const CreateRequest& request) {
   const sys::UniqueFd directory = TRY_CONTEXT(sys::open_at(AT_FDCWD, request.bundle, O_PATH | O_DIRECTORY), "bundle");
   Bundle bundle;
   bundle.path = TRY(sys::read_link(AT_FDCWD, fmt::format("/proc/self/fd/{}", directory.get())));
-  const std::string text =
-      TRY_CONTEXT(sys::read_file(directory.get(), "config.json", kMaxConfig), "bundle {}", bundle.path);
-  const spec::Config config = TRY_CONTEXT(spec::parse_config(text), "config.json");
+  bundle.config =
+      TRY_CONTEXT(sys::read_file(directory.get(), request.config_file, kMaxConfig), "bundle {}", bundle.path);
+  const spec::Config config = TRY_CONTEXT(spec::parse_config(bundle.config), "{}", request.config_file);
   const plan::HostFacts facts{
       .capabilities = TRY(security::known_capabilities()), .euid = ::geteuid(), .rootless = request.rootless};
-  bundle.plan = TRY_CONTEXT(plan::lower(config, bundle.path, facts), "config.json");
+  bundle.plan = TRY_CONTEXT(plan::lower(config, bundle.path, facts), "{}", request.config_file);
   if (bundle.plan.process.args.empty()) {
-    return fail(ErrorKind::kConfig, "config.json: /process: got nothing, expected the program to run");
+    return fail(ErrorKind::kConfig, "{}: /process: got nothing, expected the program to run", request.config_file);
   }
   return bundle;
-}
-
-Status check_request(const CreateRequest& request, const plan::ContainerPlan& plan, bool detached) {
-  if (plan.process.terminal && detached && request.console_socket.empty()) {
-    Error error(ErrorKind::kUsage,
-                "/process/terminal is true, and a detached container needs somebody at its terminal");
-    return std::unexpected(std::move(error.add_hint("give --console-socket")));
-  }
-  if (!plan.process.terminal && !request.console_socket.empty()) {
-    return fail(ErrorKind::kUsage, "--console-socket was given, but /process/terminal is not true");
-  }
-  for (unsigned index = 0; index < request.preserve_fds; ++index) {
-    const int fd = static_cast<int>(3 + index);
-    if (::fcntl(fd, F_GETFD) < 0) {
-      return sys_fail(errno, "--preserve-fds {}: descriptor {}", request.preserve_fds, fd);
-    }
-  }
-  return {};
 }
 
 // Whether programs of the container can look at its process before that executes the trampoline.
@@ -103,6 +88,7 @@ Result<spec::Record> make_record(const CreateRequest& request, const Bundle& bun
   record.boot_id = TRY(boot_id());
   record.created = now_rfc3339();
   record.owner = ::geteuid();
+  record.no_new_keyring = request.no_new_keyring;
   record.cgroup = record_of(placement);
   record.poststart = bundle.plan.hooks.poststart;
   record.poststop = bundle.plan.hooks.poststop;
@@ -125,7 +111,7 @@ Result<launch::LaunchedProcess> launch_process(const CreateRequest& request, con
       .bundle = bundle.path,
       .no_pivot = request.no_pivot,
       .no_new_keyring = request.no_new_keyring,
-      .preserve_fds = request.preserve_fds,
+      .passed = request.passed,
       .filter_cache = std::move(filter_cache),
       .start_socket = start_socket,
       .interrupt_fd = interrupts.get(),
@@ -141,25 +127,6 @@ Result<launch::LaunchedProcess> launch_process(const CreateRequest& request, con
           },
   };
   return launch::launch(bundle.plan, cgroup, options);
-}
-
-Status write_pid_file(const std::string& path, pid_t pid) {
-  if (path.empty()) {
-    return {};
-  }
-  // By rename, so that nobody reads half a number; the name holds this pid, so that a stale one is in nobody's way.
-  const std::string temporary = fmt::format("{}.{}.new", path, ::getpid());
-  const sys::UniqueFd file =
-      TRY_CONTEXT(sys::open_at(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644), "--pid-file");
-  auto written = sys::write_all(file.get(), std::to_string(pid), temporary);
-  if (written) {
-    written = sys::rename_at(AT_FDCWD, temporary, path);
-  }
-  if (!written) {
-    static_cast<void>(sys::unlink_at(AT_FDCWD, temporary));
-    return std::unexpected(std::move(written).error().add_context("--pid-file"));
-  }
-  return {};
 }
 
 bool is_refusal(const Error& error) {
@@ -197,6 +164,19 @@ Result<std::optional<rdt::Groups>> make_rdt_groups(const Bundle& bundle, const C
   return groups;
 }
 
+// The container is to see the socket when its mounts are made. Who listens is who starts it: `start`, or `run` itself.
+Result<std::optional<NotifyProxy>> make_notify_socket(const ContainerDirectory& directory, bool waits_for_start) {
+  std::optional<NotifyProxy> proxy;
+  if (const std::string address = notify_address(); !address.empty()) {
+    const sys::FileModeMask exact_modes(0);
+    TRY(sys::make_directory(directory.fd(), kNotifyDirectory, 0755));
+    if (!waits_for_start) {
+      proxy.emplace(TRY(NotifyProxy::start(directory.fd(), address)));
+    }
+  }
+  return proxy;
+}
+
 // From the empty directory to the process that waits for its commit. Whatever fails, what was made is gone again.
 Result<Creation> build(const StateStore& store, const CreateRequest& request, const Bundle& bundle,
                        bool waits_for_start) {
@@ -222,6 +202,8 @@ Result<Creation> build(const StateStore& store, const CreateRequest& request, co
   record = TRY(make_record(request, bundle, placement));
   log::debug("{}: cgroup {}, {} hierarchies", request.id, placement.path, placement.directories.size());
   TRY(directory.save_intent(record));
+  TRY(directory.save_config(bundle.config));
+  std::optional<NotifyProxy> notify = TRY(make_notify_socket(directory, waits_for_start));
 
   cgroup::Cgroup cgroup = TRY(make_cgroup(request, bundle.plan, directory, placement, record));
   TRY(cgroup.apply(bundle.plan.resources));
@@ -243,34 +225,23 @@ Result<Creation> build(const StateStore& store, const CreateRequest& request, co
   }
   undo.dismiss();
   sys::UniqueFd terminal = process.take_terminal();
-  return Creation{std::move(directory), std::move(record),   std::move(cgroup),
-                  std::move(process),   std::move(terminal), std::nullopt};
-}
-
-// Hands the terminal to the console socket, or puts the caller's own in front of it. The size of the caller's window
-// has to be there before the program, which may look at once.
-Status connect_terminal(Creation& creation, const CreateRequest& request, bool size_is_set) {
-  if (!creation.terminal.valid()) {
-    return {};
-  }
-  sys::UniqueFd terminal = std::move(creation.terminal);
-  if (!request.console_socket.empty()) {
-    return terminal::send_master(request.console_socket, terminal.get());
-  }
-  creation.relay.emplace(TRY(terminal::Relay::start(std::move(terminal), size_is_set)));
-  return {};
+  return Creation{std::move(directory), std::move(record), std::move(cgroup), std::move(process),
+                  std::move(terminal),  std::nullopt,      std::move(notify)};
 }
 
 // Makes the container real: its state and the caller's pid file are written, then the process may live.
 Status commit(Creation& creation, const CreateRequest& request, const Bundle& bundle, bool waits_for_start) {
   const auto committed = [&]() -> Status {
-    if (!bundle.plan.pidfd_receiver.empty()) {
-      TRY_CONTEXT(sys::send_to(bundle.plan.pidfd_receiver, "pidfd", creation.process.pidfd().get()), "pidfd receiver");
+    auto relay = TRY(connect_terminal(std::move(creation.terminal), request.console_socket,
+                                      bundle.plan.process.console_size.has_value()));
+    if (relay) {
+      creation.relay.emplace(std::move(*relay));
     }
-    TRY(connect_terminal(creation, request, bundle.plan.process.console_size.has_value()));
+    TRY(send_pidfd(bundle.plan.pidfd_receiver, "pidfd receiver", creation.process.pidfd()));
     TRY(creation.directory.save(creation.record));
+    TRY(send_pidfd(request.pidfd_socket, "--pidfd-socket", creation.process.pidfd()));
     TRY(write_pid_file(request.pid_file, creation.record.pid));
-    return creation.process.commit(waits_for_start, seccomp_receiver(creation.record));
+    return creation.process.commit(waits_for_start, seccomp_receiver(creation.record, creation.record.pid));
   }();
   creation.cgroup.release();
   if (!committed) {
@@ -288,21 +259,20 @@ Status commit(Creation& creation, const CreateRequest& request, const Bundle& bu
 
 Result<Bundle> prepare(const CreateRequest& request, bool detached) {
   TRY(check_id(request.id));
-  // What the caller leaked into this process is no business of a container (CVE-2024-21626).
-  const unsigned first = 3 + request.preserve_fds;
-  if (log::fd() < 0) {
-    TRY(sys::close_fds(first, ~0U));
-  } else {
-    const auto log_fd = static_cast<unsigned>(log::fd());
-    TRY(log_fd > first ? sys::close_fds(first, log_fd - 1) : Status());
-    TRY(sys::close_fds(std::max(first, log_fd + 1), ~0U));
-  }
+  TRY(take_descriptors(request.passed));
   Bundle bundle = TRY(load_bundle(request));
-  TRY(check_request(request, bundle.plan, detached));
+  TRY(check_terminal(bundle.plan.process, request.console_socket, detached));
   if (needs_sealed_self(bundle.plan)) {
     TRY(launch::ensure_sealed_self(request.argv));
   }
   return bundle;
+}
+
+// The directory is below the root of the state, which is made by then.
+void tell_of_notify_socket(const StateStore& store, const std::string& id, plan::ContainerPlan& plan) {
+  if (!notify_address().empty()) {
+    add_notify_socket(plan, fmt::format("{}/{}/{}", store.root(), id, kNotifyDirectory));
+  }
 }
 
 }  // namespace
@@ -311,7 +281,8 @@ Status create(const StateStore& store, const CreateRequest& request) {
   // The process that waits for `start` can be looked at by whoever is let into its pid namespace meanwhile, and its
   // /proc/PID/exe must not be the host's binary then (CVE-2019-5736).
   TRY(launch::ensure_sealed_self(request.argv));
-  const Bundle bundle = TRY(prepare(request, true));
+  Bundle bundle = TRY(prepare(request, true));
+  tell_of_notify_socket(store, request.id, bundle.plan);
   Creation creation = TRY(build(store, request, bundle, true));
   TRY(commit(creation, request, bundle, true));
   static_cast<void>(creation.process.child().release());
@@ -319,18 +290,24 @@ Status create(const StateStore& store, const CreateRequest& request) {
 }
 
 Result<int> run(const StateStore& store, const RunRequest& request) {
-  const Bundle bundle = TRY(prepare(request.create, request.detach));
+  Bundle bundle = TRY(prepare(request.create, request.detach));
+  tell_of_notify_socket(store, request.create.id, bundle.plan);
   const SignalFd signals = TRY(SignalFd::for_forwarding());
   Creation creation = TRY(build(store, request.create, bundle, false));
   TRY(commit(creation, request.create, bundle, false));
   run_late_hooks(creation.record, "poststart");
   if (request.detach) {
+    TRY(creation.directory.unlock());
+    if (creation.notify) {
+      TRY(creation.notify->await_ready(creation.process.pidfd(), creation.record.pid));
+    }
     static_cast<void>(creation.process.child().release());
     return 0;
   }
   // Other commands may act on the container while its program runs, delete it even.
   TRY(creation.directory.unlock());
-  const auto ended = wait_in_foreground(creation.process.child(), signals, creation.relay);
+  const auto ended = wait_in_foreground(creation.process.child(), signals, creation.relay,
+                                        creation.notify ? &*creation.notify : nullptr);
   creation.relay.reset();  // the caller's terminal has its own settings again
   if (!ended) {
     creation.process.child().kill_and_reap();

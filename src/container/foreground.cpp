@@ -69,17 +69,18 @@ Result<int> SignalFd::read() const {
 }
 
 Result<sys::ExitStatus> wait_in_foreground(sys::Child& child, const SignalFd& signals,
-                                           std::optional<terminal::Relay>& relay) {
+                                           std::optional<terminal::Relay>& relay, const NotifyProxy* notify) {
   constexpr short kReadable = POLLIN | POLLHUP | POLLERR;
   for (;;) {
     const bool pending = relay && relay->has_pending_input();
-    std::array<pollfd, 4> polled = {{{.fd = signals.get(), .events = POLLIN, .revents = 0},
+    std::array<pollfd, 5> polled = {{{.fd = signals.get(), .events = POLLIN, .revents = 0},
                                      {.fd = child.pidfd().get(), .events = POLLIN, .revents = 0},
                                      {.fd = relay ? relay->input_fd() : -1, .events = POLLIN, .revents = 0},
                                      {.fd = relay ? relay->master_fd() : -1,
                                       .events = static_cast<short>(pending ? POLLIN | POLLOUT : POLLIN),
-                                      .revents = 0}}};
-    const auto& [signal_events, process_events, input_events, terminal_events] = polled;
+                                      .revents = 0},
+                                     {.fd = notify != nullptr ? notify->fd() : -1, .events = POLLIN, .revents = 0}}};
+    const auto& [signal_events, process_events, input_events, terminal_events, notify_events] = polled;
     TRY(sys::poll_events(polled, std::chrono::milliseconds(-1)));
     // Each of them in every turn: a program that writes without end must not keep signals and input away.
     if (signal_events.revents != 0) {
@@ -94,6 +95,9 @@ Result<sys::ExitStatus> wait_in_foreground(sys::Child& child, const SignalFd& si
     }
     if ((terminal_events.revents & kReadable) != 0) {
       TRY(relay->forward_output());
+    }
+    if (notify_events.revents != 0) {
+      TRY(notify->forward(child.pid()));
     }
     if (process_events.revents != 0) {
       const sys::ExitStatus status = TRY(child.reap());

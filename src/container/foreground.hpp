@@ -8,6 +8,8 @@
 
 #include <optional>
 
+#include "container/notify_socket.hpp"
+
 namespace berth::container {
 
 /// Blocks signals for the calling process (its children must unblock them) and gives a descriptor that tells them.
@@ -26,8 +28,9 @@ class SignalFd {
   sys::UniqueFd fd_;
 };
 
-/// Waits for the container's process, forwards signals to it and copies its terminal's data; gives how it ended.
+/// Waits for the container's process, forwards signals to it, copies its terminal's data and hands its notifications on
+/// (`notify` may be null); gives how it ended.
 Result<sys::ExitStatus> wait_in_foreground(sys::Child& child, const SignalFd& signals,
-                                           std::optional<terminal::Relay>& relay);
+                                           std::optional<terminal::Relay>& relay, const NotifyProxy* notify = nullptr);
 
 }  // namespace berth::container

@@ -5,11 +5,13 @@
 #include <berth/sys/file.hpp>
 #include <berth/sys/socket.hpp>
 
+#include <fcntl.h>
 #include <signal.h>
 
 #include <cerrno>
 
 #include "container/destroy.hpp"
+#include "container/notify_socket.hpp"
 #include "container/observation.hpp"
 
 namespace berth::container {
@@ -62,6 +64,12 @@ Status destroy_by_intent(const ContainerDirectory& directory, Error damage) {
   return destroy(directory, *intent);
 }
 
+// It was made with a $NOTIFY_SOCKET too, so that it sees one.
+Result<bool> has_notify_directory(const ContainerDirectory& directory) {
+  const auto status = sys::stat_at(directory.fd(), kNotifyDirectory, AT_SYMLINK_NOFOLLOW);
+  return status || !status.error().is(ENOENT) ? Result<bool>(true) : Result<bool>(false);
+}
+
 }  // namespace
 
 Status start(const StateStore& store, const std::string& id) {
@@ -69,13 +77,23 @@ Status start(const StateStore& store, const std::string& id) {
   if (locked.observation.status != ContainerStatus::kCreated) {
     return refuse_start(locked.observation.status);
   }
+  std::optional<NotifyProxy> notify;
+  if (const std::string address = notify_address(); !address.empty() && TRY(has_notify_directory(locked.directory))) {
+    notify.emplace(TRY(NotifyProxy::start(locked.directory.fd(), address)));
+  }
   channel::Channel channel(TRY(sys::connect_at(locked.directory.fd(), kStartSocket)),
                            channel::Sequence(channel::Sequence::Begin::kStart));
   TRY(channel.send(channel::MessageType::kStart));
-  TRY(launch::await_exec(channel, *locked.observation.process, seccomp_receiver(*locked.record)));
+  // startContainer hooks may take as long as they want; whoever wants to kill the container must not wait for them.
+  TRY(launch::await_exec(channel, *locked.observation.process, seccomp_receiver(*locked.record, locked.record->pid),
+                         [&locked] { return locked.directory.unlock(); }));
   // Nobody listens there any more, which is what tells a running container; `delete` takes the file with the rest.
   static_cast<void>(sys::unlink_at(locked.directory.fd(), kStartSocket));
   run_late_hooks(*locked.record, "poststart");
+  if (notify) {
+    TRY(locked.directory.unlock());
+    return notify->await_ready(*locked.observation.process, locked.record->pid);
+  }
   return {};
 }
 

@@ -1,14 +1,12 @@
 #include "container/observation.hpp"
 
+#include <berth/base/passwd.hpp>
 #include <berth/sys/file.hpp>
 #include <berth/sys/socket.hpp>
 
 #include <fcntl.h>
 
-#include <array>
 #include <cerrno>
-#include <charconv>
-#include <string_view>
 
 #include "container/process_identity.hpp"
 
@@ -62,10 +60,11 @@ spec::State describe(const spec::Record& record, spec::ContainerStatus status, p
           .owner = owner_name(record.owner)};
 }
 
-launch::SeccompReceiver seccomp_receiver(const spec::Record& record) {
-  const spec::State state = describe(record, spec::ContainerStatus::kCreated, record.pid);
+launch::SeccompReceiver seccomp_receiver(const spec::Record& record, pid_t pid) {
+  const auto status = pid == record.pid ? spec::ContainerStatus::kCreated : spec::ContainerStatus::kRunning;
+  const spec::State state = describe(record, status, record.pid);
   return {.path = record.seccomp_listener_path,
-          .document = spec::process_state_json(state, record.seccomp_listener_metadata)};
+          .document = spec::process_state_json(state, pid, record.seccomp_listener_metadata)};
 }
 
 cgroup::Placement placement_of(const spec::Record& record) {
@@ -101,24 +100,10 @@ std::string owner_name(uid_t uid) {
   if (uid == 0) {
     return "root";
   }
-  // Read by hand: a static program must not load the host's name service modules.
   constexpr std::size_t kMaxPasswd = 1024 * 1024;
-  const std::string number = std::to_string(uid);
   const auto passwd = sys::read_file(AT_FDCWD, "/etc/passwd", kMaxPasswd);
-  if (!passwd) {
-    return number;
-  }
-  std::string_view rest = *passwd;
-  while (!rest.empty()) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    const std::size_t name_end = line.find(':');
-    const std::size_t password_end = line.find(':', name_end == std::string_view::npos ? line.size() : name_end + 1);
-    if (password_end != std::string_view::npos && line.substr(password_end + 1).starts_with(number + ":")) {
-      return std::string(line.substr(0, name_end));
-    }
-  }
-  return number;
+  const auto entry = passwd ? find_user_by_id(*passwd, uid) : std::nullopt;
+  return entry ? std::string(entry->name) : std::to_string(uid);
 }
 
 }  // namespace berth::container

@@ -17,6 +17,10 @@ namespace berth::container {
 /// Name of the socket in the container's directory that its process listens at until it executes its program.
 inline constexpr const char* kStartSocket = "start.sock";
 
+/// The container's notify socket (sd_notify(3)), in a directory of its own that the container sees.
+inline constexpr const char* kNotifyDirectory = "notify";
+inline constexpr const char* kNotifySocket = "notify.sock";
+
 struct Observation {
   spec::ContainerStatus status = spec::ContainerStatus::kStopped;
   std::optional<sys::Pidfd> process;  ///< while it lives
@@ -29,8 +33,9 @@ Result<Observation> observe(const ContainerDirectory& directory, const std::opti
 /// The state document's content.
 [[nodiscard]] spec::State describe(const spec::Record& record, spec::ContainerStatus status, pid_t pid);
 
-/// Where a listener of the container's seccomp filter goes, and what goes with it.
-[[nodiscard]] launch::SeccompReceiver seccomp_receiver(const spec::Record& record);
+/// Where a listener of the container's seccomp filter goes, and what goes with it. `pid` is the process that the filter
+/// is of.
+[[nodiscard]] launch::SeccompReceiver seccomp_receiver(const spec::Record& record, pid_t pid);
 
 /// The record's cgroup as the cgroup module takes it, and back.
 [[nodiscard]] cgroup::Placement placement_of(const spec::Record& record);

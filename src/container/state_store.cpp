@@ -19,6 +19,8 @@ namespace {
 constexpr const char* kRecordFile = "record.json";
 constexpr const char* kIntentFile = "intent";
 constexpr const char* kNewFile = "new";
+constexpr const char* kConfigFile = "config.json";
+constexpr std::size_t kMaxConfig = std::size_t{64} * 1024 * 1024;
 constexpr std::size_t kMaxRecord = 16 * 1024 * 1024;
 constexpr std::size_t kMaxId = 1024;
 constexpr std::chrono::milliseconds kLockTimeout{10'000};
@@ -68,10 +70,11 @@ Status ContainerDirectory::unlock() const {
   return sys::lock_file(fd(), LOCK_UN, id_);
 }
 
-Result<bool> ContainerDirectory::lock() const {
+Result<bool> ContainerDirectory::lock(LockKind kind) const {
+  const int operation = (kind == LockKind::kShared ? LOCK_SH : LOCK_EX) | LOCK_NB;
   const auto end = std::chrono::steady_clock::now() + kLockTimeout;
   for (;;) {
-    auto locked = sys::lock_file(fd(), LOCK_EX | LOCK_NB, id_);
+    auto locked = sys::lock_file(fd(), operation, id_);
     if (locked) {
       break;
     }
@@ -122,14 +125,37 @@ Status ContainerDirectory::save(const spec::Record& record) const {
   return write(kRecordFile, record);
 }
 
+Status ContainerDirectory::save_config(std::string_view text) const {
+  const sys::UniqueFd written =
+      TRY(sys::open_at(directory_.get(), kConfigFile, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+  return sys::write_all(written.get(), text, kConfigFile);
+}
+
+Result<std::string> ContainerDirectory::load_config() const {
+  return TRY_CONTEXT(sys::read_file(directory_.get(), kConfigFile, kMaxConfig), "container \"{}\"", id_);
+}
+
 Status ContainerDirectory::remove() const {
   // By name, not by a list: this is the end of every failure too, of one for want of descriptors or memory even.
-  for (const char* name : {kStartSocket, kNewFile, kRecordFile, kIntentFile}) {
+  for (const char* name : {kStartSocket, kNewFile, kConfigFile, kRecordFile, kIntentFile}) {
     if (auto removed = sys::unlink_at(directory_.get(), name); !removed && !removed.error().is(ENOENT)) {
       return removed;
     }
   }
+  TRY(remove_notify_directory());
   return sys::unlink_at(parent_.get(), id_, AT_REMOVEDIR);
+}
+
+Status ContainerDirectory::remove_notify_directory() const {
+  auto removed = sys::unlink_at(directory_.get(), kNotifyDirectory, AT_REMOVEDIR);
+  if (removed || removed.error().is(ENOENT)) {
+    return {};
+  }
+  const std::string socket = fmt::format("{}/{}", kNotifyDirectory, kNotifySocket);
+  if (auto unlinked = sys::unlink_at(directory_.get(), socket); !unlinked && !unlinked.error().is(ENOENT)) {
+    return unlinked;
+  }
+  return sys::unlink_at(directory_.get(), kNotifyDirectory, AT_REMOVEDIR);
 }
 
 Result<sys::UniqueFd> StateStore::open_root(bool create) const {
@@ -185,9 +211,9 @@ Result<ContainerDirectory> StateStore::open(const std::string& id) const {
   return ContainerDirectory(std::move(*root), std::move(*directory), id);
 }
 
-Result<ContainerDirectory> StateStore::lock(const std::string& id) const {
+Result<ContainerDirectory> StateStore::lock(const std::string& id, LockKind kind) const {
   ContainerDirectory directory = TRY(open(id));
-  if (!TRY(directory.lock())) {
+  if (!TRY(directory.lock(kind))) {
     return std::unexpected(not_found(id));
   }
   return directory;

@@ -113,9 +113,9 @@ std::optional<Clock::time_point> deadline_of(const plan::Hook& hook) {
 // Reads output until the hook has ended; false if its timeout passed first. Only the hook itself counts: a process
 // that it left in the background may hold the output open for ever.
 Result<bool> wait_for_end(const sys::Child& child, Descriptors& descriptors, OutputTail& output,
-                          const std::optional<Clock::time_point>& deadline) {
+                          const std::optional<Clock::time_point>& deadline, int interrupt_fd) {
   for (;;) {
-    const std::array<int, 2> fds = {child.pidfd().get(), descriptors.output.read_end.get()};
+    const std::array<int, 3> fds = {child.pidfd().get(), interrupt_fd, descriptors.output.read_end.get()};
     const std::optional<std::size_t> ready = TRY(sys::wait_readable(fds, time_left(deadline)));
     if (!ready) {
       if (deadline && Clock::now() >= *deadline) {
@@ -126,6 +126,8 @@ Result<bool> wait_for_end(const sys::Child& child, Descriptors& descriptors, Out
         TRY(output.drain(descriptors.output.read_end.get()));
       }
       return true;
+    } else if (*ready == 1) {
+      return fail(ErrorKind::kSystem, "killed, because a signal told to give up");
     } else if (!TRY(output.read_from(descriptors.output.read_end.get()))) {
       descriptors.output.read_end.reset();
     }
@@ -155,7 +157,7 @@ Status run_hook(const plan::Hook& hook, const Options& options) {
   descriptors.output.write_end.reset();
   descriptors.failure.write_end.reset();
   OutputTail output;
-  if (!TRY(wait_for_end(child, descriptors, output, deadline))) {
+  if (!TRY(wait_for_end(child, descriptors, output, deadline, options.interrupt_fd))) {
     return failed(fmt::format("killed after its timeout of {} s", hook.timeout->count()), output);
   }
   // What it left behind in its group lives on: it ended in its own time.

@@ -16,25 +16,6 @@ namespace {
 
 constexpr int kNewTime = 0x00000080;  // CLONE_NEWTIME
 
-struct Cloned {
-  std::optional<sys::ClonedProcess> process;  ///< empty in the child
-  bool into_cgroup = false;
-};
-
-// Kernels before 5.7 do not know CLONE_INTO_CGROUP: there the process is added by its pid, while it waits.
-Result<Cloned> clone_into(std::uint64_t flags, int cgroup_fd) {
-  if (cgroup_fd >= 0) {
-    auto cloned = sys::clone_process(flags, cgroup_fd);
-    if (cloned) {
-      return Cloned{std::move(*cloned), true};
-    }
-    if (!cloned.error().is(EINVAL) && !cloned.error().is(E2BIG)) {
-      return std::unexpected(std::move(cloned).error());
-    }
-  }
-  return Cloned{TRY(sys::clone_process(flags, -1)), false};
-}
-
 Error explain_clone(Error error, std::uint64_t flags) {
   if (error.is(EPERM) && (flags & static_cast<unsigned>(CLONE_NEWUSER)) == 0) {
     error.add_hint("new namespaces need root or a user namespace");
@@ -92,6 +73,22 @@ Status equip(const InitContext& context, pid_t pid, net::MovedDevices& devices) 
   return devices.move(context.plan.net_devices, joined >= 0 ? joined : created.get());
 }
 
+}  // namespace
+
+// Kernels before 5.7 do not know CLONE_INTO_CGROUP: there the process is added by its pid, while it waits.
+Result<Cloned> clone_into(std::uint64_t flags, int cgroup_fd) {
+  if (cgroup_fd >= 0) {
+    auto cloned = sys::clone_process(flags, cgroup_fd);
+    if (cloned) {
+      return Cloned{std::move(*cloned), true};
+    }
+    if (!cloned.error().is(EINVAL) && !cloned.error().is(E2BIG)) {
+      return std::unexpected(std::move(cloned).error());
+    }
+  }
+  return Cloned{TRY(sys::clone_process(flags, -1)), false};
+}
+
 Result<sys::Child> receive_from_stage(channel::Channel& channel, sys::Child& stage) {
   auto message = TRY(channel.receive());
   if (!message) {
@@ -107,8 +104,6 @@ Result<sys::Child> receive_from_stage(channel::Channel& channel, sys::Child& sta
   TRY(stage.reap());
   return process;
 }
-
-}  // namespace
 
 Error death_error(sys::Child& child) {
   auto status = child.reap();

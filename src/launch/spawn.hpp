@@ -10,6 +10,9 @@
 #include <berth/plan/container_plan.hpp>
 #include <berth/sys/process.hpp>
 
+#include <functional>
+#include <optional>
+
 #include "launch/init_process.hpp"
 
 namespace berth::launch {
@@ -19,6 +22,24 @@ namespace berth::launch {
 /// bring themselves back until they are kept. In the new process this never returns.
 Result<sys::Child> spawn(InitContext& context, cgroup::Cgroup& cgroup, channel::Channel& channel, sys::UniqueFd peer,
                          net::MovedDevices& devices);
+
+struct Cloned {
+  std::optional<sys::ClonedProcess> process;  ///< empty in the child
+  bool into_cgroup = false;
+};
+/// clone3(2) into a cgroup2 directory, or without one where the kernel cannot: then the process is added by its pid.
+Result<Cloned> clone_into(std::uint64_t flags, int cgroup_fd);
+
+/// Takes the process that the stage has made, as a child of this one, and reaps the stage.
+Result<sys::Child> receive_from_stage(channel::Channel& channel, sys::Child& stage);
+
+/// Waits until there is a message, or the end of the stream. A signal on `interrupt_fd` is an error.
+Status await_message(const channel::Channel& channel, int interrupt_fd);
+
+/// Talks with the process until it is ready; gives the master of its terminal, if it has one. `run_hooks` is called
+/// when it asks for them. A signal on `interrupt_fd` ends the wait with an error.
+Result<sys::UniqueFd> await_ready(channel::Channel& channel, sys::Child& child, int interrupt_fd,
+                                  const std::function<Status()>& run_hooks);
 
 /// How a process that closed its channel too early ended, as an error.
 [[nodiscard]] Error death_error(sys::Child& child);

@@ -2,6 +2,7 @@
 #include <berth/launch/supervisor.hpp>
 #include <berth/sys/socket.hpp>
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -20,8 +21,12 @@ namespace {
 
 Status run_hooks(const plan::ContainerPlan& plan, const LaunchOptions& options, pid_t pid) {
   const std::string state = options.state_document(pid, "creating");
-  hooks::Options how{
-      .stage = "prestart", .state = state, .output = options.hook_output, .errors = options.hook_errors, .exec = {}};
+  hooks::Options how{.stage = "prestart",
+                     .state = state,
+                     .output = options.hook_output,
+                     .errors = options.hook_errors,
+                     .exec = {},
+                     .interrupt_fd = options.interrupt_fd};
   TRY(hooks::run(plan.hooks.prestart, how));
   how.stage = "createRuntime";
   return hooks::run(plan.hooks.create_runtime, how);
@@ -36,15 +41,18 @@ Error interruption(int interrupt_fd) {
   return {ErrorKind::kSystem, fmt::format("interrupted by SIG{}", name != nullptr ? name : "?")};
 }
 
-// Talks with the process until it is ready; gives the master of its terminal, if it has one.
-Result<sys::UniqueFd> await_ready(const plan::ContainerPlan& plan, const LaunchOptions& options,
-                                  channel::Channel& channel, sys::Child& child) {
+}  // namespace
+
+Status await_message(const channel::Channel& channel, int interrupt_fd) {
+  const std::array<int, 2> fds = {channel.fd(), interrupt_fd};
+  const auto readable = TRY(sys::wait_readable(fds, std::chrono::milliseconds(-1)));
+  return readable == std::size_t{1} ? Status(std::unexpected(interruption(interrupt_fd))) : Status();
+}
+
+Result<sys::UniqueFd> await_ready(channel::Channel& channel, sys::Child& child, int interrupt_fd,
+                                  const std::function<Status()>& run_hooks) {
   for (;;) {
-    const std::array<int, 2> fds = {channel.fd(), options.interrupt_fd};
-    const auto readable = TRY(sys::wait_readable(fds, std::chrono::milliseconds(-1)));
-    if (readable == std::size_t{1}) {
-      return std::unexpected(interruption(options.interrupt_fd));
-    }
+    TRY(await_message(channel, interrupt_fd));
     auto message = TRY(channel.receive());
     if (!message) {
       return std::unexpected(death_error(child));
@@ -52,18 +60,23 @@ Result<sys::UniqueFd> await_ready(const plan::ContainerPlan& plan, const LaunchO
     if (message->type == channel::MessageType::kReady) {
       return message->fds.empty() ? sys::UniqueFd() : std::move(message->fds.front());
     }
-    TRY(run_hooks(plan, options, child.pid()));
+    TRY(run_hooks());
     TRY(channel.send(channel::MessageType::kHooksDone));
   }
 }
 
-bool has_label(const plan::Process& process) {
-  return !process.selinux_label.empty() || !process.apparmor_profile.empty();
+Result<ProcessContext> make_process_context(const plan::Process& process, const security::FilterProgram* filter,
+                                            const PassedDescriptors& passed) {
+  // A label is for the next exec, which then must be that of the program; see ensure_sealed_self.
+  const bool has_label = !process.selinux_label.empty() || !process.apparmor_profile.empty();
+  return ProcessContext{.process = process,
+                        .filter = filter,
+                        .trampoline = has_label ? sys::UniqueFd() : TRY(make_trampoline()),
+                        .passed = passed};
 }
 
-}  // namespace
-
-Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd, const SeccompReceiver& receiver) {
+Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd, const SeccompReceiver& receiver,
+                  const std::function<Status()>& hooks_begin) {
   ExecAnnouncement announcement;
   bool executing = false;
   for (;;) {
@@ -75,6 +88,10 @@ Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd, const Secc
       int errnum = EIO;
       std::memcpy(&errnum, message->payload.data(), std::min(message->payload.size(), sizeof errnum));
       return std::unexpected(exec_error(announcement.path, errnum, announcement.suspicion));
+    }
+    if (message->type == channel::MessageType::kStartHooks) {
+      TRY(hooks_begin ? hooks_begin() : Status());
+      continue;
     }
     executing = true;
     announcement = read_exec_announcement(message->payload);
@@ -113,20 +130,20 @@ Result<LaunchedProcess> launch(const plan::ContainerPlan& plan, cgroup::Cgroup& 
     // clone, so that there is no moment in which they can.
     TRY(sys::set_undumpable());
   }
-  // A label is for the next exec, which then must be that of the program; see ensure_sealed_self.
   InitContext context{.plan = plan,
                       .options = options,
                       .spawn = spawn_plan,
                       .namespaces = namespaces,
                       .cgroup_view = cgroup_view,
-                      .filter = filter ? &*filter : nullptr,
-                      .trampoline = has_label(plan.process) ? sys::UniqueFd() : TRY(make_trampoline()),
+                      .process = TRY(make_process_context(plan.process, filter ? &*filter : nullptr, options.passed)),
                       .host_sources = TRY(open_host_sources(plan, namespaces))};
+  context.process.is_first = plan.namespaces.creates(static_cast<unsigned>(CLONE_NEWPID));
   sys::SocketPair sockets = TRY(sys::SocketPair::create());
   channel::Channel channel(std::move(sockets.first));
   net::MovedDevices devices;
   sys::Child child = TRY(spawn(context, cgroup, channel, std::move(sockets.second), devices));
-  sys::UniqueFd terminal = TRY(await_ready(plan, options, channel, child));
+  sys::UniqueFd terminal =
+      TRY(await_ready(channel, child, options.interrupt_fd, [&] { return run_hooks(plan, options, child.pid()); }));
   return LaunchedProcess(std::move(devices), std::move(child), std::move(channel), std::move(terminal));
 }
 

@@ -117,4 +117,21 @@ Result<ContainerPlan> lower(const spec::Config& config, const std::string& bundl
   return plan;
 }
 
+Result<ContainerPlan> lower_exec(const spec::Config& config, const HostFacts& facts) {
+  static const spec::Linux kNoLinux;
+  static const std::string kNoBundle;
+  Problems problems;
+  ContainerPlan plan;
+  Lowering lowering{config, config.linux ? *config.linux : kNoLinux, kNoBundle, facts, problems, plan};
+  lower_namespaces(lowering);
+  lower_process(lowering);
+  lower_execution_domain(lowering);
+  lower_seccomp(lowering);
+  lower_intel_rdt(lowering);
+  if (!problems.empty()) {
+    return std::unexpected(problems.error());
+  }
+  return plan;
+}
+
 }  // namespace berth::plan

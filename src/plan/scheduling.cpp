@@ -181,6 +181,14 @@ void lower_memory_policy(Lowering& lowering, const spec::MemoryPolicy& entry) {
   lowering.plan.process.memory_policy = MemoryPolicy{*mode | flags, *nodes};
 }
 
+std::vector<unsigned> lower_affinity(Problems& problems, const std::string& list, std::string_view name) {
+  auto cpus = parse_number_list(list, kMaxCpu);
+  if (!cpus) {
+    problems.add(fmt::format("/process/execCPUAffinity/{}", name), quoted(list), kNumberList);
+  }
+  return std::move(cpus).value_or(std::vector<unsigned>());
+}
+
 }  // namespace
 
 void lower_scheduling(Lowering& lowering, const spec::Process& process) {
@@ -191,12 +199,9 @@ void lower_scheduling(Lowering& lowering, const spec::Process& process) {
     lower_io_priority(lowering, *process.io_priority);
   }
   if (process.exec_cpu_affinity) {
-    for (const auto& [list, name] : {std::pair{&process.exec_cpu_affinity->initial, "initial"},
-                                     std::pair{&process.exec_cpu_affinity->final, "final"}}) {
-      if (!parse_number_list(*list, kMaxCpu)) {
-        lowering.problems.add(fmt::format("/process/execCPUAffinity/{}", name), quoted(*list), kNumberList);
-      }
-    }
+    ExecAffinity& plan = lowering.plan.process.exec_affinity;
+    plan.initial = lower_affinity(lowering.problems, process.exec_cpu_affinity->initial, "initial");
+    plan.final = lower_affinity(lowering.problems, process.exec_cpu_affinity->final, "final");
   }
 }
 

@@ -16,14 +16,14 @@ namespace {
 constexpr std::uint32_t SCHED_DEADLINE = 6;
 #endif
 
-Status set_scheduler(const plan::Scheduler& scheduler) {
-  Status status = sys::set_scheduling({.policy = scheduler.policy,
-                                       .flags = scheduler.flags,
-                                       .nice = scheduler.nice,
-                                       .priority = scheduler.priority,
-                                       .runtime = scheduler.runtime,
-                                       .deadline = scheduler.deadline,
-                                       .period = scheduler.period});
+Status set_scheduler_of(pid_t process, const plan::Scheduler& scheduler) {
+  Status status = sys::set_scheduling(process, {.policy = scheduler.policy,
+                                                .flags = scheduler.flags,
+                                                .nice = scheduler.nice,
+                                                .priority = scheduler.priority,
+                                                .runtime = scheduler.runtime,
+                                                .deadline = scheduler.deadline,
+                                                .period = scheduler.period});
   if (status) {
     return {};
   }
@@ -80,11 +80,19 @@ Status set_rlimit(const plan::Rlimit& rlimit) {
 }  // namespace
 
 Status apply(const plan::Process& process) {
+  if (process.scheduler) {
+    TRY(set_scheduler_of(0, *process.scheduler));
+  }
+  return apply_inherited(process);
+}
+
+Status set_scheduler(pid_t process, const std::optional<plan::Scheduler>& scheduler) {
+  return scheduler ? set_scheduler_of(process, *scheduler) : Status();
+}
+
+Status apply_inherited(const plan::Process& process) {
   if (process.memory_policy) {
     TRY(set_memory_policy(*process.memory_policy));
-  }
-  if (process.scheduler) {
-    TRY(set_scheduler(*process.scheduler));
   }
   if (process.io_priority) {
     TRY(set_io_priority(*process.io_priority));
@@ -97,6 +105,17 @@ Status apply(const plan::Process& process) {
     TRY(set_rlimit(rlimit));
   }
   return {};
+}
+
+Status set_affinity(const std::vector<unsigned>& cpus) {
+  if (cpus.empty()) {
+    return {};
+  }
+  Status status = sys::set_affinity(cpus);
+  if (!status && status.error().is(EINVAL)) {
+    status.error().add_hint("none of these CPUs exists, is online and in the cpuset");
+  }
+  return status;
 }
 
 Status set_oom_score(const path::ProcDir& proc, int oom_score_adj) {

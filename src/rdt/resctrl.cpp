@@ -37,6 +37,28 @@ Status check_class(const Groups& groups, const plan::IntelRdt& plan) {
   return {};
 }
 
+Result<std::string> root_directory() {
+  constexpr std::size_t kMountinfoLimit = std::size_t{16} * 1024 * 1024;
+  std::string root = mount_point(TRY(sys::read_file(AT_FDCWD, "/proc/self/mountinfo", kMountinfoLimit)));
+  if (root.empty()) {
+    Error error(ErrorKind::kConfig, "/linux/intelRdt: no resctrl file system is mounted");
+    return std::unexpected(
+        std::move(error.add_hint("mount -t resctrl resctrl /sys/fs/resctrl, on a processor with RDT")));
+  }
+  return root;
+}
+
+Groups names_below(const std::string& root, const plan::IntelRdt& plan, const std::string& id) {
+  Groups groups;
+  groups.root = root;
+  groups.owns_control = plan.clos_id.empty();
+  groups.control = plan.clos_id == "/" ? root : root + "/" + (groups.owns_control ? id : plan.clos_id);
+  if (plan.enable_monitoring) {
+    groups.monitoring = groups.control + "/mon_groups/" + id;
+  }
+  return groups;
+}
+
 }  // namespace
 
 std::string mount_point(std::string_view mountinfo) {
@@ -75,24 +97,15 @@ std::vector<std::string> Groups::owned() const {
 }
 
 Result<Groups> find(const plan::IntelRdt& plan, const std::string& id) {
-  constexpr std::size_t kMountinfoLimit = std::size_t{16} * 1024 * 1024;
-  const std::string root = mount_point(TRY(sys::read_file(AT_FDCWD, "/proc/self/mountinfo", kMountinfoLimit)));
-  if (root.empty()) {
-    Error error(ErrorKind::kConfig, "/linux/intelRdt: no resctrl file system is mounted");
-    return std::unexpected(
-        std::move(error.add_hint("mount -t resctrl resctrl /sys/fs/resctrl, on a processor with RDT")));
-  }
-  return find_below(root, plan, id);
+  return find_below(TRY(root_directory()), plan, id);
+}
+
+Result<Groups> groups_of(const plan::IntelRdt& plan, const std::string& id) {
+  return names_below(TRY(root_directory()), plan, id);
 }
 
 Result<Groups> find_below(const std::string& root, const plan::IntelRdt& plan, const std::string& id) {
-  Groups groups;
-  groups.root = root;
-  groups.owns_control = plan.clos_id.empty();
-  groups.control = plan.clos_id == "/" ? root : root + "/" + (groups.owns_control ? id : plan.clos_id);
-  if (plan.enable_monitoring) {
-    groups.monitoring = groups.control + "/mon_groups/" + id;
-  }
+  Groups groups = names_below(root, plan, id);
   groups.makes_control = groups.owns_control || !TRY(exists(groups.control));
   // Whose name is in the intent goes away with a failure: nothing of somebody else's.
   for (const std::string& directory : groups.made()) {

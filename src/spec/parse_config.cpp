@@ -66,28 +66,38 @@ void read(const Cursor& at, Config& config) {
   }
 }
 
-Result<Config> parse_config(std::string_view text) {
+namespace {
+
+// Reads a document that is config.json, or a part of it, which `read_at` gives its place.
+template <class Typed, class ReadAt>
+Result<Typed> parse(std::string_view text, ReadAt read_at) {
   Value document = TRY(parse_json(text));
   Problems problems;
-  Config config;
-  read(Cursor(document, problems), config);
+  Typed typed;
+  read_at(Cursor(document, problems), document, typed);
   if (!problems.empty()) {
     return std::unexpected(problems.error());
   }
-  return config;
+  return typed;
+}
+
+}  // namespace
+
+Result<Config> parse_config(std::string_view text) {
+  return parse<Config>(text, [](const Cursor& at, Value&, Config& config) { read(at, config); });
+}
+
+Result<Process> parse_process(std::string_view text) {
+  return parse<Process>(text, [](const Cursor& config, Value& document, Process& process) {
+    read(Cursor(config, "process", document), process);
+  });
 }
 
 Result<Resources> parse_resources(std::string_view text) {
-  Value document = TRY(parse_json(text));
-  Problems problems;
-  const Cursor config(document, problems);
-  const Cursor linux(config, "linux", document);
-  Resources resources;
-  read(Cursor(linux, "resources", document), resources);
-  if (!problems.empty()) {
-    return std::unexpected(problems.error());
-  }
-  return resources;
+  return parse<Resources>(text, [](const Cursor& config, Value& document, Resources& resources) {
+    const Cursor linux(config, "linux", document);
+    read(Cursor(linux, "resources", document), resources);
+  });
 }
 
 }  // namespace berth::spec

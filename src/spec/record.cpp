@@ -120,6 +120,7 @@ void read(const Cursor& at, Record& record) {
       .required("owner", record.owner)
       .required("committed", record.committed)
       .required("started", record.started)
+      .required("noNewKeyring", record.no_new_keyring)
       .required("cgroup", record.cgroup)
       .required("poststart", record.poststart)
       .required("poststop", record.poststop)
@@ -143,6 +144,7 @@ std::string record_json(const Record& record) {
   writer.member("owner", record.owner);
   writer.member("committed", record.committed);
   writer.member("started", record.started);
+  writer.member("noNewKeyring", record.no_new_keyring);
   write_cgroup(writer, record.cgroup);
   write_hooks(writer, "poststart", record.poststart);
   write_hooks(writer, "poststop", record.poststop);

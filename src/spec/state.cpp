@@ -45,12 +45,12 @@ std::string state_json(const State& state, Layout layout) {
   return writer.take();
 }
 
-std::string process_state_json(const State& state, std::string_view metadata) {
+std::string process_state_json(const State& state, pid_t pid, std::string_view metadata) {
   JsonWriter writer(Layout::kCompact);
   writer.begin_object();
   writer.member("ociVersion", kOciVersion);
   writer.string_array("fds", std::initializer_list<std::string_view>{"seccompFd"});
-  writer.member("pid", state.pid);
+  writer.member("pid", pid);
   if (!metadata.empty()) {
     writer.member("metadata", metadata);
   }

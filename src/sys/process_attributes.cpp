@@ -52,13 +52,24 @@ constexpr std::array<std::pair<int, const char*>, 16> kResources = {{
 constexpr int kIoPriorityWhoProcess = 1;
 constexpr int kIoPriorityClassShift = 13;
 
+constexpr unsigned kWordBits = 8 * sizeof(unsigned long);
+
+std::vector<unsigned long> bit_mask(std::span<const unsigned> numbers) {
+  std::vector<unsigned long> mask;
+  for (const unsigned number : numbers) {
+    mask.resize(std::max<std::size_t>(mask.size(), number / kWordBits + 1));
+    mask[number / kWordBits] |= 1UL << (number % kWordBits);
+  }
+  return mask;
+}
+
 std::string limit_text(std::uint64_t value) {
   return value == RLIM64_INFINITY ? "unlimited" : std::to_string(value);
 }
 
 }  // namespace
 
-Status set_scheduling(const Scheduling& scheduling) {
+Status set_scheduling(pid_t process, const Scheduling& scheduling) {
   SchedulingRequest request = {
       .size = sizeof(SchedulingRequest),
       .policy = scheduling.policy,
@@ -69,7 +80,7 @@ Status set_scheduling(const Scheduling& scheduling) {
       .deadline = scheduling.deadline,
       .period = scheduling.period,
   };
-  if (::syscall(SYS_sched_setattr, 0, &request, 0) < 0) {
+  if (::syscall(SYS_sched_setattr, process, &request, 0) < 0) {
     return sys_fail(errno, "sched_setattr(policy {}, flags {:#x}, nice {}, priority {}, {}/{}/{} ns)",
                     scheduling.policy, scheduling.flags, scheduling.nice, scheduling.priority, scheduling.runtime,
                     scheduling.deadline, scheduling.period);
@@ -84,13 +95,16 @@ Status set_io_priority(int io_class, int priority) {
   return {};
 }
 
-Status set_memory_policy(int mode, std::span<const unsigned> nodes) {
-  constexpr unsigned kWordBits = 8 * sizeof(unsigned long);
-  std::vector<unsigned long> mask;
-  for (const unsigned node : nodes) {
-    mask.resize(std::max<std::size_t>(mask.size(), node / kWordBits + 1));
-    mask[node / kWordBits] |= 1UL << (node % kWordBits);
+Status set_affinity(std::span<const unsigned> cpus) {
+  const std::vector<unsigned long> mask = bit_mask(cpus);
+  if (::syscall(SYS_sched_setaffinity, 0, mask.size() * sizeof(unsigned long), mask.data()) < 0) {
+    return sys_fail(errno, "sched_setaffinity(CPUs {})", fmt::join(cpus, ","));
   }
+  return {};
+}
+
+Status set_memory_policy(int mode, std::span<const unsigned> nodes) {
+  const std::vector<unsigned long> mask = bit_mask(nodes);
   // The kernel takes one bit less than it is told.
   const unsigned long bits = mask.empty() ? 0 : mask.size() * kWordBits + 1;
   if (::syscall(SYS_set_mempolicy, mode, mask.empty() ? nullptr : mask.data(), bits) < 0) {

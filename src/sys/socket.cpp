@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 namespace berth::sys {
@@ -155,6 +156,33 @@ Result<UniqueFd> connect_stream(const std::string& path) {
 Status send_to(const std::string& path, std::string_view data, int fd) {
   const UniqueFd socket = TRY(connect_stream(path));
   return send_message(socket.get(), data, {&fd, 1}, path);
+}
+
+Result<UniqueFd> bind_datagram_at(int directory, const std::string& name, mode_t mode) {
+  const sockaddr_un address = TRY(socket_address(fmt::format("/proc/self/fd/{}/{}", directory, name)));
+  UniqueFd fd = TRY(unix_socket(SOCK_DGRAM));
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) {
+    return sys_fail(errno, "bind({})", name);
+  }
+  // Not the socket's own mode before bind(2): that would be cut by the umask.
+  if (::fchmodat(directory, name.c_str(), mode, 0) < 0) {
+    return sys_fail(errno, "fchmodat({})", name);
+  }
+  return fd;
+}
+
+Result<UniqueFd> connect_datagram(const std::string& path) {
+  sockaddr_un address = TRY(socket_address(path));
+  if (address.sun_path[0] == '@') {
+    address.sun_path[0] = '\0';
+  }
+  UniqueFd fd = TRY(unix_socket(SOCK_DGRAM));
+  // An abstract name ends where the address does.
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) < 0) {
+    return sys_fail(errno, "connect({})", path);
+  }
+  return fd;
 }
 
 Result<UniqueFd> accept_connection(int socket) {

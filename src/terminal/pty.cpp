@@ -61,14 +61,18 @@ Result<Pty> open_pty(const path::RootDir& root, const std::optional<plan::Consol
 }
 
 Status use_as_stdio(int slave, uid_t uid) {
-  if (::ioctl(slave, TIOCSCTTY, 0) < 0) {
-    return sys_fail(errno, "ioctl(TIOCSCTTY)");
-  }
   if (uid != 0 && ::fchown(slave, uid, static_cast<gid_t>(-1)) < 0) {
     return sys_fail(errno, "chown(terminal, {})", uid);
   }
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     TRY(sys::duplicate_to(slave, fd, 0));
+  }
+  return {};
+}
+
+Status control_by_stdin() {
+  if (::ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0) {
+    return sys_fail(errno, "ioctl(TIOCSCTTY)");
   }
   return {};
 }

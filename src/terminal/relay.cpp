@@ -3,6 +3,7 @@
 #include <berth/terminal/relay.hpp>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -18,6 +19,26 @@ constexpr std::size_t kBufferSize = 16 * 1024;
 // More reads than the kernel's buffer of a terminal has room for.
 constexpr int kMaxDrainReads = 64;
 
+// For the handler: the caller's settings while this program has changed them.
+termios settings_of_caller{};
+
+constexpr std::array kCrashes = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
+
+void restore_and_crash(int signal) {
+  ::tcsetattr(STDIN_FILENO, TCSANOW, &settings_of_caller);
+  ::raise(signal);  // SA_RESETHAND: the default action, which ends this program
+}
+
+void restore_in_crash(const termios& settings) {
+  settings_of_caller = settings;
+  struct sigaction action {};
+  action.sa_handler = restore_and_crash;
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
+  for (const int signal : kCrashes) {
+    ::sigaction(signal, &action, nullptr);
+  }
+}
+
 }  // namespace
 
 Result<Relay> Relay::start(sys::UniqueFd master, bool size_is_set) {
@@ -30,6 +51,7 @@ Result<Relay> Relay::start(sys::UniqueFd master, bool size_is_set) {
     return relay;  // stdin is a file or a pipe: there is nothing to put into raw mode
   }
   relay.saved_ = settings;
+  restore_in_crash(settings);
   ::cfmakeraw(&settings);
   if (::tcsetattr(STDIN_FILENO, TCSANOW, &settings) < 0) {
     return sys_fail(errno, "tcsetattr(stdin)");
@@ -54,6 +76,9 @@ void Relay::restore() {
   if (saved_) {
     ::tcsetattr(STDIN_FILENO, TCSANOW, &*saved_);
     saved_.reset();
+    for (const int signal : kCrashes) {
+      ::signal(signal, SIG_DFL);
+    }
   }
 }
 

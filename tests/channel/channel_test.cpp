@@ -30,6 +30,7 @@ TEST_CASE("the launches that are drawn in the header may happen") {
   CHECK(follows(launch, {kProceed, kHooksWanted, kHooksDone, kReady, kCommitted, kExecuting}));
   CHECK(follows(launch, {kProceed, kCloned, kProceed, kReady, kCommitted, kFailure}));
   CHECK(follows(Sequence::Begin::kStart, {kStart, kExecuting, kExecFailed}));
+  CHECK(follows(Sequence::Begin::kStart, {kStart, kStartHooks, kExecuting}));
 }
 
 TEST_CASE("a message out of order is refused") {

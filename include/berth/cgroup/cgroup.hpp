@@ -60,6 +60,13 @@ struct Placement {
 Result<Placement> place(Manager manager, const std::string& cgroups_path, const std::string& id,
                         const std::map<std::string, std::string>& annotations = {});
 
+/// Where `exec --cgroup` puts its process: each argument is `[CONTROLLER,..:]PATH`, a cgroup that exists below the
+/// container's, in the hierarchies of these controllers or in all of them. kUsage for "..", or a controller that the
+/// container has no cgroup of.
+Result<Placement> placement_below(Placement placement, const std::vector<std::string>& arguments);
+/// The same placement with the cgroup2 directory that `process`, one of the container's, is in.
+Result<Placement> placement_beside(Placement placement, pid_t process);
+
 class Cgroup {
  public:
   /// Checks that every limit can be enforced by the controllers of this placement; makes nothing. The error names the

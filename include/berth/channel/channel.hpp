@@ -10,6 +10,8 @@
 //            <---------------------------------------------------- Ready {terminal fd}
 //   Committed ---------------------------------------------------> `run`: goes on; `create`: waits for Start
 //   Start    ----------------------------------------------------> on a new connection to the start socket
+//            <---------------------------------------------------- StartHooks      only if there are startContainer
+//            hooks
 //            <---------------------------------------------------- Executing, then the end of the stream: exec worked
 //
 // At any point the container's process may say Failure {Error} and end. The end of the stream before Ready or
@@ -40,6 +42,7 @@ enum class MessageType : std::uint8_t {
   kExecuting,
   kExecFailed,  ///< by the trampoline: a bare errno
   kFailure,
+  kStartHooks,
 };
 
 /// "Ready": the name in the drawing above.

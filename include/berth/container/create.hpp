@@ -4,6 +4,7 @@
 #include <berth/base/error.hpp>
 #include <berth/cgroup/cgroup.hpp>
 #include <berth/container/state_store.hpp>
+#include <berth/launch/passed_descriptors.hpp>
 
 #include <string>
 
@@ -12,11 +13,13 @@ namespace berth::container {
 struct CreateRequest {
   std::string id;
   std::string bundle = ".";
+  std::string config_file = "config.json";  ///< in the bundle, or absolute
   std::string console_socket;
+  std::string pidfd_socket;
   std::string pid_file;
   bool no_pivot = false;
   bool no_new_keyring = false;
-  unsigned preserve_fds = 0;
+  launch::PassedDescriptors passed;
   cgroup::Manager cgroup_manager = cgroup::Manager::kCgroupfs;
   bool rootless = false;
   char* const* argv = nullptr;  ///< of this process, for executing it anew from a sealed copy

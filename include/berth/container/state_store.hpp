@@ -5,14 +5,19 @@
 #include <berth/spec/record.hpp>
 #include <berth/sys/unique_fd.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace berth::container {
 
 /// An id is at most 1024 characters of `[A-Za-z0-9_+.-]`, and neither "." nor "..".
 Status check_id(const std::string& id);
+
+/// Commands that do not disturb each other (`exec`) share the lock; all others have it for themselves.
+enum class LockKind : std::uint8_t { kExclusive, kShared };
 
 /// The directory of one container. It exists before anything of the container does, and until everything of it is gone.
 /// A directory without a committed record is a container that is being created, or whose creator died.
@@ -27,7 +32,7 @@ class ContainerDirectory {
   [[nodiscard]] Status unlock() const;
   /// Takes the lock (again); waits up to 10 s for it. False if the container was deleted meanwhile: what has its id now
   /// is another one.
-  [[nodiscard]] Result<bool> lock() const;
+  [[nodiscard]] Result<bool> lock(LockKind kind = LockKind::kExclusive) const;
   /// The record; where there is none yet, the intent; or nothing where not even that was written.
   [[nodiscard]] Result<std::optional<spec::Record>> load() const;
   /// The intent alone: what of the container to look for when its record cannot be read.
@@ -36,10 +41,15 @@ class ContainerDirectory {
   [[nodiscard]] Status save_intent(const spec::Record& intent) const;
   /// Writes the record of a complete container. Both are put in place by rename(2): nobody reads half of one.
   [[nodiscard]] Status save(const spec::Record& record) const;
+  /// The configuration as it was when the container was made, for `exec`: the bundle may change. Written before the
+  /// record, so that whoever reads the one finds the other.
+  [[nodiscard]] Status save_config(std::string_view text) const;
+  [[nodiscard]] Result<std::string> load_config() const;
   /// Removes the directory with all that is in it, which is the last trace of the container.
   [[nodiscard]] Status remove() const;
 
  private:
+  [[nodiscard]] Status remove_notify_directory() const;
   [[nodiscard]] Result<std::optional<spec::Record>> read(const char* file) const;
   [[nodiscard]] Status write(const char* file, const spec::Record& record) const;
   sys::UniqueFd parent_;
@@ -51,12 +61,13 @@ class StateStore {
  public:
   /// `root` is --root; it is made (0700) by the first container.
   explicit StateStore(std::string root) : root_(std::move(root)) {}
+  [[nodiscard]] const std::string& root() const { return root_; }
 
   /// Makes the directory of a new container and takes its lock. kExists if there is one.
   [[nodiscard]] Result<ContainerDirectory> create(const std::string& id) const;
   /// Opens the directory and takes its lock, which only one command at a time holds; waits up to 10 s for it. kNotFound
   /// if there is none.
-  [[nodiscard]] Result<ContainerDirectory> lock(const std::string& id) const;
+  [[nodiscard]] Result<ContainerDirectory> lock(const std::string& id, LockKind kind = LockKind::kExclusive) const;
   /// Opens the directory without its lock, to read.
   [[nodiscard]] Result<ContainerDirectory> open(const std::string& id) const;
   /// A path below the root that can be no container's: for compiled seccomp filters.

@@ -23,6 +23,7 @@ struct Options {
   int errors = -1;             ///< the same of their stderr
   int working_directory = -1;  ///< descriptor of the bundle, which hooks start in; -1: stay
   Exec exec;                   ///< empty: execve(2) with exactly the hook's environment
+  int interrupt_fd = -1;       ///< a signalfd; when it is readable the hook is killed and has failed
 };
 
 /// Opens a file of the host for what hooks write, at its end; it is made if it is missing. Invalid for an empty path.
@@ -32,7 +33,7 @@ Result<sys::UniqueFd> open_output(const std::string& path);
 /// index, path, how it ended, and the end of what it wrote to stdout and stderr, which is shown only then, as runc has
 /// it. A hook gets no descriptor but 0, 1 and 2, its own environment and process group, and no signal ignored or
 /// blocked; one that passes its timeout is killed with every process of its group. Hooks without a timeout may take as
-/// long as they want.
+/// long as they want, or until `interrupt_fd` is readable.
 Status run(std::span<const plan::Hook> hooks, const Options& options);
 
 }  // namespace berth::hooks

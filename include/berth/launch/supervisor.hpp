@@ -4,6 +4,7 @@
 #include <berth/base/error.hpp>
 #include <berth/cgroup/cgroup.hpp>
 #include <berth/channel/channel.hpp>
+#include <berth/launch/passed_descriptors.hpp>
 #include <berth/net/moved_devices.hpp>
 #include <berth/plan/container_plan.hpp>
 #include <berth/rdt/resctrl.hpp>
@@ -23,10 +24,10 @@ struct LaunchOptions {
   std::string bundle;           ///< absolute path
   bool no_pivot = false;        ///< --no-pivot
   bool no_new_keyring = false;  ///< --no-new-keyring
-  unsigned preserve_fds = 0;    ///< descriptors from 3 on that the container's program gets
-  std::string filter_cache;     ///< directory for compiled seccomp filters
-  int start_socket = -1;        ///< `create`: the listening socket that `start` connects to; -1: goes on when committed
-  int interrupt_fd = -1;        ///< a signalfd; when it is readable the launch is given up
+  PassedDescriptors passed;
+  std::string filter_cache;  ///< directory for compiled seccomp filters
+  int start_socket = -1;     ///< `create`: the listening socket that `start` connects to; -1: goes on when committed
+  int interrupt_fd = -1;     ///< a signalfd; when it is readable the launch is given up
   const rdt::Groups* rdt = nullptr;  ///< which the container's process joins
   int hook_output = -1;              ///< files for what hooks write; -1: kept for an error's text
   int hook_errors = -1;
@@ -76,6 +77,8 @@ Result<LaunchedProcess> launch(const plan::ContainerPlan& plan, cgroup::Cgroup& 
 
 /// Reads from the container's process until it executes its program: ok when the connection ends after Executing.
 /// `pidfd` tells whether the process has died instead. A listener that the process offers goes to `receiver` first.
-Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd, const SeccompReceiver& receiver);
+/// `hooks_begin` is called when startContainer hooks keep the process busy.
+Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd, const SeccompReceiver& receiver,
+                  const std::function<Status()>& hooks_begin = {});
 
 }  // namespace berth::launch

@@ -183,6 +183,12 @@ struct MemoryPolicy {
   std::vector<unsigned> nodes;
 };
 
+/// process.execCPUAffinity: CPUs before and after the process enters the container's cgroup; empty: as they are.
+struct ExecAffinity {
+  std::vector<unsigned> initial;
+  std::vector<unsigned> final;
+};
+
 struct ConsoleSize {
   std::uint16_t height = 0;
   std::uint16_t width = 0;
@@ -203,6 +209,7 @@ struct Process {
   std::optional<IoPriority> io_priority;
   std::optional<std::uint32_t> personality;  ///< PER_LINUX or PER_LINUX32
   std::optional<MemoryPolicy> memory_policy;
+  ExecAffinity exec_affinity;  ///< for processes of `exec` only
   std::string apparmor_profile;
   std::string selinux_label;
 };

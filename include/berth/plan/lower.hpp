@@ -26,4 +26,8 @@ Result<ContainerPlan> lower(const spec::Config& config, const std::string& bundl
 /// it: this document says no version of the specification.
 Result<Resources> lower_update(const spec::Resources& resources);
 
+/// The same for `exec`, of a container that was made with `config` (whose `process` is that of the exec): only
+/// namespaces, process, seccomp and intel_rdt are filled, and nothing else is looked at.
+Result<ContainerPlan> lower_exec(const spec::Config& config, const HostFacts& facts);
+
 }  // namespace berth::plan

@@ -35,6 +35,8 @@ struct Groups {
 Result<Groups> find(const plan::IntelRdt& plan, const std::string& id);
 /// The same below a directory that is known: what find() does once it has the mount point.
 Result<Groups> find_below(const std::string& root, const plan::IntelRdt& plan, const std::string& id);
+/// The groups that find() and make() gave to a container, by its configuration: for a further process of it.
+Result<Groups> groups_of(const plan::IntelRdt& plan, const std::string& id);
 /// Makes the directories, and writes the schemata.
 Status make(const Groups& groups, const plan::IntelRdt& plan);
 /// Puts the process with all that it will start into the groups.

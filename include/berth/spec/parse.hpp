@@ -18,4 +18,7 @@ Result<Config> parse_config(std::string_view text);
 /// `update --resources`.
 Result<Resources> parse_resources(std::string_view text);
 
+/// Reads a document that holds what /process of a configuration does, which errors name so: that of `exec --process`.
+Result<Process> parse_process(std::string_view text);
+
 }  // namespace berth::spec

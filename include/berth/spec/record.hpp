@@ -48,6 +48,7 @@ struct Record {
   uid_t owner = 0;
   bool committed = false;
   bool started = false;
+  bool no_new_keyring = false;  ///< its processes keep the session keyring of the caller's
   CgroupRecord cgroup;
   std::vector<Hook> poststart;
   std::vector<Hook> poststop;

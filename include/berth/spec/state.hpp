@@ -37,8 +37,8 @@ enum class Layout : std::uint8_t { kCompact, kIndented };
 /// newline at its end.
 [[nodiscard]] std::string state_json(const State& state, Layout layout);
 /// What the agent of a seccomp listener gets with it: the "container process state" of the specification, with the
-/// state of the container in it. `metadata` is left out when it is empty.
-[[nodiscard]] std::string process_state_json(const State& state, std::string_view metadata);
+/// state of the container in it. `pid` is the process with the filter; `metadata` is left out when it is empty.
+[[nodiscard]] std::string process_state_json(const State& state, pid_t pid, std::string_view metadata);
 /// An array of the same documents, for `list --format json`; `[]` when there is none.
 [[nodiscard]] std::string state_list_json(std::span<const State> states, Layout layout);
 

@@ -3,6 +3,8 @@
 
 #include <berth/base/error.hpp>
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <span>
 #include <string>
@@ -20,14 +22,17 @@ struct Scheduling {
   std::uint64_t period = 0;
 };
 
-/// sched_setattr(2).
-Status set_scheduling(const Scheduling& scheduling);
+/// sched_setattr(2) of a process, 0: the calling one.
+Status set_scheduling(pid_t process, const Scheduling& scheduling);
 /// ioprio_set(2): IOPRIO_CLASS_* and the priority within it.
 Status set_io_priority(int io_class, int priority);
 /// set_mempolicy(2): MPOL_* with flags.
 Status set_memory_policy(int mode, std::span<const unsigned> nodes);
 /// personality(2).
 Status set_personality(std::uint32_t persona);
+
+/// sched_setaffinity(2), with a mask as large as the highest CPU asks for.
+Status set_affinity(std::span<const unsigned> cpus);
 
 struct ResourceLimit {
   std::uint64_t soft = 0;

@@ -7,10 +7,13 @@
 
 namespace berth::sys {
 
-/// Gives every signal its default action and unblocks all: an ignored or blocked signal would stay so through exec.
+/// At the start of the program, while /proc is the host's: remembers which signals the caller ignores, and gives
+/// SIGCHLD its default action, because with an inherited SIG_IGN the kernel would reap every child and forget its
+/// status.
+Status adopt_signals();
+/// In a child, before exec: gives the signals that are ignored their default action and unblocks all; an ignored or
+/// blocked signal would stay so.
 void reset_signals();
-/// Gives SIGCHLD its default action: with an inherited SIG_IGN the kernel would reap every child and forget its status.
-void keep_child_statuses();
 /// setpgid(2): `process` (0: the calling one) becomes the leader of a process group of its own.
 Status lead_process_group(pid_t process);
 /// kill(2) with SIGKILL to all processes of a group. The caller holds the leader unreaped, so that the number is not

@@ -4,6 +4,8 @@
 #include <berth/base/error.hpp>
 #include <berth/sys/unique_fd.hpp>
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstddef>
 #include <span>
@@ -40,6 +42,10 @@ Result<UniqueFd> connect_stream(const std::string& path);
 /// Gives a descriptor away: connects a SOCK_STREAM socket to a path of the host (--console-socket), says `data` with it
 /// in one message, and closes the connection. Bounded by a second for each.
 Status send_to(const std::string& path, std::string_view data, int fd);
+/// A SOCK_DGRAM socket bound at `name` in the directory, with this mode.
+Result<UniqueFd> bind_datagram_at(int directory, const std::string& name, mode_t mode);
+/// A SOCK_DGRAM socket connected to a path of the host, or with an @ in front to an abstract address ($NOTIFY_SOCKET).
+Result<UniqueFd> connect_datagram(const std::string& address);
 /// accept4(2).
 Result<UniqueFd> accept_connection(int socket);
 

@@ -20,9 +20,10 @@ struct Pty {
 /// followed, and the slave by TIOCGPTPEER, so that no name is looked up in the container (CVE-2025-52565).
 Result<Pty> open_pty(const path::RootDir& root, const std::optional<plan::ConsoleSize>& size);
 
-/// Makes `slave` the controlling terminal of the calling session leader and its descriptors 0, 1 and 2, owned
-/// by `uid`.
+/// Makes `slave` the calling process's descriptors 0, 1 and 2, owned by `uid`.
 Status use_as_stdio(int slave, uid_t uid);
+/// Makes the terminal at stdin the controlling one of the calling session leader.
+Status control_by_stdin();
 
 /// Sends the master to whoever listens at --console-socket: one message, the text /dev/ptmx and the descriptor.
 Status send_master(const std::string& console_socket, int master);

@@ -1,0 +1,36 @@
+// A further process in a container that runs.
+#pragma once
+
+#include <berth/base/error.hpp>
+#include <berth/cgroup/cgroup.hpp>
+#include <berth/launch/passed_descriptors.hpp>
+#include <berth/launch/supervisor.hpp>
+#include <berth/plan/container_plan.hpp>
+#include <berth/rdt/resctrl.hpp>
+#include <berth/sys/process.hpp>
+#include <berth/sys/unique_fd.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace berth::launch {
+
+struct ExecOptions {
+  std::string id;
+  std::uint64_t namespaces = 0;  ///< CLONE_NEW* of those that the container has of its own
+  sys::UniqueFd root;            ///< the container's root, where it has no mount namespace that would give it
+  std::string user_name;         ///< --user NAME: looked up in the container, in place of the plan's ids; "" for none
+  bool no_new_keyring = false;
+  std::string filter_cache;          ///< as in LaunchOptions
+  const rdt::Groups* rdt = nullptr;  ///< which the process joins
+  PassedDescriptors passed;
+  int interrupt_fd = -1;  ///< a signalfd; when it is readable the exec is given up
+};
+
+/// Makes a process in the cgroup and the namespaces of `init`, the container's first process, which stands right before
+/// its exec of plan.process.args: as launch() does. The caller must run from a sealed self: the new process is seen by
+/// those of the container.
+Result<LaunchedProcess> exec(const plan::ContainerPlan& plan, const sys::Pidfd& init, cgroup::Cgroup& cgroup,
+                             const ExecOptions& options);
+
+}  // namespace berth::launch

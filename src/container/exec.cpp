@@ -1,0 +1,157 @@
+#include <berth/container/exec.hpp>
+#include <berth/launch/exec.hpp>
+#include <berth/launch/sealed_self.hpp>
+#include <berth/plan/lower.hpp>
+#include <berth/security/credentials.hpp>
+#include <berth/spec/parse.hpp>
+#include <berth/sys/file.hpp>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "container/exec_flags.hpp"
+#include "container/foreground.hpp"
+#include "container/handover.hpp"
+#include "container/observation.hpp"
+#include "container/process_identity.hpp"
+
+namespace berth::container {
+namespace {
+
+constexpr std::size_t kMaxProcess = std::size_t{16} * 1024 * 1024;
+
+// A container that may be joined, kept as it is by the lock.
+struct Target {
+  ContainerDirectory directory;
+  spec::Record record;
+  cgroup::Placement placement;
+  sys::Pidfd init;
+};
+
+Result<Target> open_target(const StateStore& store, const ExecRequest& request) {
+  ContainerDirectory directory = TRY(store.lock(request.id, LockKind::kShared));
+  auto record = TRY(directory.load());
+  if (!record || !record->committed) {
+    Error error(ErrorKind::kState, "container not running");
+    return std::unexpected(std::move(error.add_hint("its creation was interrupted: delete it with --force")));
+  }
+  auto init = TRY(find_process(*record));
+  if (!init) {
+    return fail(ErrorKind::kState, "cannot exec in a stopped container");
+  }
+  cgroup::Placement placement = placement_of(*record);
+  if (TRY(cgroup::Cgroup::open(placement).frozen())) {
+    if (!request.ignore_paused) {
+      return fail(ErrorKind::kState, "cannot exec in a paused container (use --ignore-paused to override)");
+    }
+    TRY(directory.unlock());  // for whoever resumes it
+  }
+  return Target{std::move(directory), std::move(*record), std::move(placement), std::move(*init)};
+}
+
+struct Execution {
+  plan::ContainerPlan plan;
+  std::string user_name;
+};
+
+Result<Execution> plan_execution(const ExecRequest& request, const ContainerDirectory& directory) {
+  const std::string text = TRY(directory.load_config());
+  spec::Config config = TRY_CONTEXT(spec::parse_config(text), "configuration of the container");
+  if (!request.process_file.empty()) {
+    const std::string process = TRY_CONTEXT(sys::read_file(AT_FDCWD, request.process_file, kMaxProcess), "--process");
+    config.process = TRY_CONTEXT(spec::parse_process(process), "--process {}", request.process_file);
+  } else {
+    if (request.flags.args.empty()) {
+      return fail(ErrorKind::kUsage, "expected a program after the container's id, or --process");
+    }
+    // The terminal and its size are those of the container's first process.
+    config.process->terminal = false;
+    config.process->console_size.reset();
+  }
+  Execution execution;
+  execution.user_name = TRY(apply_flags(request.flags, *config.process));
+  const plan::HostFacts facts{
+      .capabilities = TRY(security::known_capabilities()), .euid = ::geteuid(), .rootless = request.rootless};
+  execution.plan = TRY(plan::lower_exec(config, facts));
+  return execution;
+}
+
+std::uint64_t namespaces_of(const plan::Namespaces& namespaces) {
+  std::uint64_t flags = namespaces.created;
+  for (const plan::JoinedNamespace& joined : namespaces.joined) {
+    flags |= static_cast<unsigned>(joined.flag);
+  }
+  return flags;
+}
+
+Result<launch::LaunchedProcess> launch_process(const ExecRequest& request, const Target& target, Execution execution,
+                                               const SignalFd& signals, std::string filter_cache) {
+  launch::ExecOptions options;
+  options.id = request.id;
+  options.namespaces = namespaces_of(execution.plan.namespaces);
+  options.user_name = std::move(execution.user_name);
+  options.no_new_keyring = target.record.no_new_keyring;
+  options.filter_cache = std::move(filter_cache);
+  options.passed = request.passed;
+  options.interrupt_fd = signals.get();
+  if (!execution.plan.namespaces.has(CLONE_NEWNS)) {
+    options.root = TRY(sys::open_at(AT_FDCWD, fmt::format("/proc/{}/root", target.record.pid), O_PATH | O_DIRECTORY));
+    if (TRY(target.init.has_ended())) {  // else the number, and with it the root, could be another process's
+      return fail(ErrorKind::kState, "cannot exec in a stopped container");
+    }
+  }
+  std::optional<rdt::Groups> groups;
+  if (execution.plan.intel_rdt) {
+    groups = TRY(rdt::groups_of(*execution.plan.intel_rdt, request.id));
+    options.rdt = &*groups;
+  }
+  cgroup::Cgroup cgroup = cgroup::Cgroup::open(TRY(cgroup::placement_below(target.placement, request.cgroups)));
+  auto launched = launch::exec(execution.plan, target.init, cgroup, options);
+  if (launched || !launched.error().is(EBUSY) || !request.cgroups.empty()) {
+    return launched;
+  }
+  // On cgroup2 a cgroup whose children have controllers takes no process any more. The container has moved its own into
+  // one of them then, as systemd does.
+  cgroup = cgroup::Cgroup::open(TRY(cgroup::placement_beside(target.placement, target.record.pid)));
+  return launch::exec(execution.plan, target.init, cgroup, options);
+}
+
+// Lets the process execute its program. What the caller is told comes after that, but for what the program may use.
+Status commit(const ExecRequest& request, const spec::Record& record, launch::LaunchedProcess& process) {
+  TRY(send_pidfd(request.pidfd_socket, "--pidfd-socket", process.pidfd()));
+  TRY(process.commit(false, seccomp_receiver(record, process.pid())));
+  return write_pid_file(request.pid_file, process.pid());
+}
+
+}  // namespace
+
+Result<int> exec(const StateStore& store, const ExecRequest& request) {
+  TRY(check_id(request.id));
+  // The process is in the container's pid namespace, and seen there, before it executes the container's program
+  // (CVE-2019-5736).
+  TRY(launch::ensure_sealed_self(request.argv));
+  TRY(take_descriptors(request.passed));
+  const Target target = TRY(open_target(store, request));
+  Execution execution = TRY(plan_execution(request, target.directory));
+  const plan::Process process = execution.plan.process;
+  TRY(check_terminal(process, request.console_socket, request.detach));
+
+  const SignalFd signals = TRY(SignalFd::for_forwarding());
+  launch::LaunchedProcess launched =
+      TRY(launch_process(request, target, std::move(execution), signals, store.filter_cache()));
+  std::optional<terminal::Relay> relay =
+      TRY(connect_terminal(launched.take_terminal(), request.console_socket, process.console_size.has_value()));
+  TRY(commit(request, target.record, launched));
+  if (request.detach) {
+    static_cast<void>(launched.child().release());
+    return 0;
+  }
+  TRY(target.directory.unlock());
+  const sys::ExitStatus status = TRY(wait_in_foreground(launched.child(), signals, relay));
+  return status.shell_status();
+}
+
+}  // namespace berth::container
