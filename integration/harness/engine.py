@@ -67,9 +67,12 @@ class Cell:
     """A pid and a mount namespace with a /run/berth of its own. What runs in it ends with close()."""
 
     def __init__(self):
+        first = 'mkdir -p /run/berth && mount -t tmpfs berth /run/berth && exec "$@"'
         self.outer = subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "slave", "--pid", "--fork", "--kill-child", "--mount-proc",
-             "sh", "-c", 'mkdir -p /run/berth && mount -t tmpfs berth /run/berth && exec "$@"', "sh", sys.executable, "-c", _REAPER], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+            ["setpriv", "--pdeathsig", "KILL",
+             "unshare", "--mount", "--propagation", "slave", "--pid", "--fork", "--kill-child", "--mount-proc",
+             "sh", "-c", first, "sh", sys.executable, "-c", _REAPER],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         if self.outer.stdout.readline() != b"ready\n":
             raise Unavailable("this machine allows no pid and mount namespace")
         self.outer.stdout.close()
