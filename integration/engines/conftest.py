@@ -172,7 +172,8 @@ def untouched(cell):
     for state, cgroup in looked_at:
         def left():
             states = [name for name in os.listdir(state) if not name.startswith("@")] if os.path.isdir(state) else []
-            return states + cgroups_below(cgroup) + [mount for mount in cell.mounts() if mount not in before and not network(mount)]
+            mounts = [mount for mount in cell.mounts() if mount not in before and not network(mount)]
+            return states + cgroups_below(cgroup) + mounts
         deadline = time.monotonic() + 5
         while left() and time.monotonic() < deadline:
             time.sleep(0.05)

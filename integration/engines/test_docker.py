@@ -37,8 +37,8 @@ def test_output_and_status(docker):
 
 
 def test_the_process(report):
-    seen = report("--hostname", "deck", "-e", "COLOUR=red", "-w", "/tmp", "--user", "sailor", "--ulimit", "nofile=100:200",
-                  "--oom-score-adj", "500")
+    seen = report("--hostname", "deck", "-e", "COLOUR=red", "-w", "/tmp", "--user", "sailor",
+                  "--ulimit", "nofile=100:200", "--oom-score-adj", "500")
     assert seen.hostname == "deck"
     assert "COLOUR=red" in seen.env and "HOME=/home" in seen.env
     assert seen.cwd == "/tmp"
@@ -61,8 +61,9 @@ def test_capabilities_and_privileges(report):
 def test_mounts(report, docker, tmp_path):
     (tmp_path / "note").write_text("from the host")
     os.mkdir(tmp_path / "sub")
-    seen = report("--read-only", "--tmpfs", "/scratch:size=1m,mode=1770", "-v", f"{tmp_path}:/data", "-v", f"{tmp_path}:/fixed:ro",
-                  "-v", f"{tmp_path}/note:/etc/note:ro", "--shm-size", "2m", probe=("--read", "/data/note", "--read", "/etc/note"))
+    seen = report("--read-only", "--tmpfs", "/scratch:size=1m,mode=1770", "-v", f"{tmp_path}:/data",
+                  "-v", f"{tmp_path}:/fixed:ro", "-v", f"{tmp_path}/note:/etc/note:ro", "--shm-size", "2m",
+                  probe=("--read", "/data/note", "--read", "/etc/note"))
     assert "ro" in seen.mount("/")["options"]
     assert seen.mount("/scratch")["fstype"] == "tmpfs" and "size=1024k" in seen.mount("/scratch")["super"]
     assert "rw" in seen.mount("/data")["options"] and "ro" in seen.mount("/fixed")["options"]

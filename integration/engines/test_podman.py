@@ -39,9 +39,9 @@ def test_output_and_status(podman):
 def test_the_process(report, tmp_path):
     os.chmod(tmp_path, 0o755)
     (tmp_path / "note").write_text("from the host")
-    seen = report("--hostname", "deck", "-e", "COLOUR=red", "-w", "/tmp", "--user", "sailor", "--cap-drop", "all", "--read-only",
-                  "--tmpfs", "/scratch", "-v", f"{tmp_path}:/data:ro", "--security-opt", "no-new-privileges", "--ulimit", "nofile=100:200",
-                  "--ulimit", "nproc=100:200",
+    seen = report("--hostname", "deck", "-e", "COLOUR=red", "-w", "/tmp", "--user", "sailor", "--cap-drop", "all",
+                  "--read-only", "--tmpfs", "/scratch", "-v", f"{tmp_path}:/data:ro",
+                  "--security-opt", "no-new-privileges", "--ulimit", "nofile=100:200", "--ulimit", "nproc=100:200",
                   probe=("--read", "/data/note"))
     assert (seen.hostname, seen.cwd, set(seen.uids)) == ("deck", "/tmp", {1000})
     assert "COLOUR=red" in seen.env
@@ -96,7 +96,8 @@ def test_user_namespace(report):
 def test_pod(podman):
     podman.must("pod", "create", "--name", "ship", "--share", "ipc,net,uts,pid", "--hostname", "deck")
     podman.must("run", "-d", "--pod", "ship", "--name", "one", IMAGE, "sh", "-c", "echo x >/dev/shm/shared; exec sleep 300")
-    wait_until(lambda: podman("run", "--rm", "--pod", "ship", IMAGE, "cat", "/dev/shm/shared").ok, seconds=20, what="shared memory")
+    wait_until(lambda: podman("run", "--rm", "--pod", "ship", IMAGE, "cat", "/dev/shm/shared").ok, seconds=20,
+               what="shared memory")
     shown = podman.must("run", "--rm", "--pod", "ship", IMAGE, "sh", "-c", "hostname; cat /proc/[0-9]*/comm | grep -c sleep")
     assert shown.split() == ["deck", "2"]
     podman.must("pod", "pause", "ship")
@@ -197,7 +198,7 @@ def test_out_of_memory(podman, native):
 
 
 def test_sd_notify(podman, tmp_path):
-    """--sdnotify=container: the program's READY arrives at the service manager, whose socket the container never sees."""
+    """As in a unit of `podman generate systemd`: conmon says READY when the container runs, and whose MAINPID it is."""
     path = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(path)
