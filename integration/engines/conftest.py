@@ -21,12 +21,6 @@ def needs_trial(engine, result):
 
 
 @pytest.fixture(scope="session")
-def has_exec(binary):
-    if "\n  exec " not in subprocess.run([binary, "--help"], capture_output=True, text=True).stdout:
-        pytest.skip("the runtime has no command exec")
-
-
-@pytest.fixture(scope="session")
 def cell():
     try:
         made = Cell()

@@ -59,7 +59,7 @@ def test_pause_resume_kill(ctr, sleeper):
     assert "process already finished: not found" in ctr("tasks", "kill", "held").stderr
 
 
-def test_exec(ctr, sleeper, has_exec):
+def test_exec(ctr, sleeper):
     sleeper("entered")
     result = ctr("tasks", "exec", "--exec-id", "one", "--cwd", "/tmp", "entered", "sh", "-c", "pwd; exit 9")
     assert (result.status, result.stdout) == (9, "/tmp\n"), result

@@ -146,7 +146,7 @@ def test_a_person_at_a_terminal(docker):
         assert terminal.end() == 5
 
 
-def test_exec(docker, sleeper, has_exec):
+def test_exec(docker, sleeper):
     id = sleeper("--user", "sailor", "-e", "COLOUR=red", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
     result = docker("exec", "-e", "TASTE=sour", "-w", "/tmp", id, "sh", "-c", "echo $COLOUR $TASTE $PWD $(id -u); exit 9")
     assert (result.status, result.stdout) == (9, "red sour /tmp 1000\n")
@@ -158,7 +158,7 @@ def test_exec(docker, sleeper, has_exec):
     wait_until(lambda: docker("exec", id, "test", "-e", "/tmp/trace").ok, seconds=20, what="the detached command's trace")
 
 
-def test_exec_at_a_terminal(docker, sleeper, has_exec):
+def test_exec_at_a_terminal(docker, sleeper):
     with docker.terminal("exec", "-it", sleeper(), "sh") as terminal:
         terminal.expect("# ")
         terminal.type("tty; echo $((40 + 2))\n")
@@ -171,7 +171,7 @@ def test_exec_at_a_terminal(docker, sleeper, has_exec):
     (["missing"], 126, 'exec: "missing": executable file not found in $PATH'),
     (["/etc/passwd"], 126, "permission denied"),
 ], ids=["no such command", "not executable"])
-def test_exec_of_what_cannot_run(docker, sleeper, has_exec, command, status, words):
+def test_exec_of_what_cannot_run(docker, sleeper, command, status, words):
     result = docker("exec", sleeper(), *command)
     assert result.status == status and words in result.stdout + result.stderr, result
 

@@ -147,7 +147,7 @@ def test_stats_and_top(podman, sleeper):
     assert "sleep 300" in podman.must("top", id, "args")
 
 
-def test_exec(podman, sleeper, has_exec):
+def test_exec(podman, sleeper):
     id = sleeper("--user", "1000", "-e", "COLOUR=red")
     result = podman("exec", "-e", "TASTE=sour", "-w", "/tmp", id, "sh", "-c", "echo $COLOUR $TASTE $PWD $(id -u); exit 9")
     assert (result.status, result.stdout) == (9, "red sour /tmp 1000\n")
@@ -158,7 +158,7 @@ def test_exec(podman, sleeper, has_exec):
     assert result.status == 126 and "permission denied" in result.stderr.lower(), result
 
 
-def test_exec_at_a_terminal(podman, sleeper, has_exec):
+def test_exec_at_a_terminal(podman, sleeper):
     with podman.terminal("exec", "-it", sleeper(), "sh") as terminal:
         terminal.expect("# ")
         terminal.type("tty; echo $((40 + 2))\n")
@@ -167,7 +167,7 @@ def test_exec_at_a_terminal(podman, sleeper, has_exec):
         assert terminal.end() == 5
 
 
-def test_health_check(podman, sleeper, has_exec):
+def test_health_check(podman, sleeper):
     id = sleeper("--health-cmd", "test -e /tmp/well", "--health-interval", "disable", "--health-retries", "1")
     assert podman("healthcheck", "run", id).status == 1
     podman.must("exec", id, "touch", "/tmp/well")
