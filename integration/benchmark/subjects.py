@@ -34,7 +34,7 @@ class Bench:
 
     def enter_cgroup2(self):
         if not self.in_cgroup2:
-            libc.umount("/sys/fs/cgroup", 0 | libc.MNT_DETACH)
+            libc.umount("/sys/fs/cgroup")
             libc.mount("cgroup2", "/sys/fs/cgroup", "cgroup2")
             self.in_cgroup2 = True
 
@@ -62,7 +62,7 @@ class Bench:
         return made.path
 
     def root(self, name):
-        return os.path.join(self.directory, "state-" + name)
+        return os.path.join(self.directory, "run", name)
 
     def command(self, name, *arguments):
         return [self.runtimes[name], "--root", self.root(name), *arguments]
