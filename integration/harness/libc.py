@@ -15,6 +15,7 @@ CLONE_NEWTIME = 0x00000080
 CLONE_NEWCGROUP = 0x02000000
 
 MS_BIND = 4096
+MS_REMOUNT = 32
 MS_REC = 16384
 MS_PRIVATE = 1 << 18
 MS_SHARED = 1 << 20
@@ -23,6 +24,11 @@ PR_SET_CHILD_SUBREAPER = 36
 KEYCTL_GET_KEYRING_ID = 0
 KEY_SPEC_SESSION_KEYRING = -3
 SYS_KEYCTL = 250
+SYS_OPEN_TREE = 428
+SYS_MOUNT_SETATTR = 442
+AT_EMPTY_PATH = 0x1000
+OPEN_TREE_CLONE = 1
+MOUNT_ATTR_RDONLY = 1
 
 
 def _check(result):
@@ -43,6 +49,17 @@ def setns(fd, flags):
 def mount(source, target, fstype, flags=0, data=None):
     encode = lambda text: None if text is None else os.fsencode(text)
     _check(_libc.mount(encode(source), encode(target), encode(fstype), ctypes.c_ulong(flags), encode(data)))
+
+
+def clone_mount(fd):
+    """open_tree(2): a copy of the mount that `fd` is the root of; gives its descriptor."""
+    return _check(_libc.syscall(SYS_OPEN_TREE, fd, b"", OPEN_TREE_CLONE | AT_EMPTY_PATH))
+
+
+def make_writable(fd):
+    """mount_setattr(2): the mount that `fd` is the root of is not read-only any more."""
+    attributes = (ctypes.c_uint64 * 4)(0, MOUNT_ATTR_RDONLY, 0, 0)
+    _check(_libc.syscall(SYS_MOUNT_SETATTR, fd, b"", AT_EMPTY_PATH, attributes, ctypes.sizeof(attributes)))
 
 
 def umount(target, flags=MNT_DETACH):

@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from harness import libc
 from harness.marks import both_views
 from harness.runtime import Container, Runtime, exit_status, wait_until
 
@@ -154,6 +155,28 @@ def test_cgroup_of_the_host_is_read_only_in_a_user_namespace(report, view):
     point = "/sys/fs/cgroup" if view.unified else "/sys/fs/cgroup/pids"
     seen = report("--try", f"mkdir:{point}/child", change=change)
     assert seen.tries[f"mkdir:{point}/child"] in (30, 13)
+
+
+def test_executable_of_a_waiting_process_stays_read_only(bundle, container):
+    """A process that waits for `start` can be seen in a shared pid namespace. Whoever opens its executable, with every
+    capability of the host even, gets no way to write to berth's file, neither now nor when it is busy no more."""
+    with container(bundle("sleep")) as box:
+        box.must("create")
+        fd = os.open(f"/proc/{box.pid}/exe", os.O_PATH)
+        try:
+            again = f"/proc/self/fd/{fd}"
+            for attempt in (lambda: libc.make_writable(fd), lambda: libc.clone_mount(fd),
+                            lambda: libc.mount(again, "/mnt", None, libc.MS_BIND),
+                            lambda: libc.mount(None, again, None, libc.MS_BIND | libc.MS_REMOUNT)):
+                with pytest.raises(OSError, match="Invalid argument"):
+                    attempt()
+            with pytest.raises(OSError, match="Text file busy"):
+                os.open(again, os.O_WRONLY)
+            box.must("start")
+            with pytest.raises(OSError, match="Read-only file system"):
+                os.open(again, os.O_WRONLY)
+        finally:
+            os.close(fd)
 
 
 def test_no_abstract_socket_of_ours(bundle, container):
