@@ -160,6 +160,41 @@ def test_the_containers_user_owns_the_cgroup(container, bundle, view, user, mapp
                 assert os.stat(f"{directory}/{name}").st_uid == (wanted if name in delegated else 0), name
 
 
+def delegated(config):
+    config["annotations"] = {"run.oci.delegate-cgroup": "inside"}
+    config["linux"]["namespaces"].append({"type": "cgroup"})
+
+
+def test_delegated_cgroup_inside_the_limited_one(bundle, container, view):
+    """The container's process is in it, and sees its parent, which has the limits, as the root."""
+    if not view.unified:
+        pytest.skip("v1 cannot be delegated: test_v1_is_not_delegated")
+    with container(bundle("report", "--read", "/proc/self/cgroup", change=delegated)) as box:
+        assert box.run().report.file("/proc/self/cgroup").splitlines()[-1] == "0::/inside"
+    with container(bundle("sleep", change=delegated)) as box:
+        box.must("create")
+        directory = view.cgroup_of(box.pid, "")
+        assert directory.endswith(f"/{box.id}/inside")
+        box.must("start")
+        box.must("pause")
+        assert box.status == "paused"
+        box.must("resume")
+        box.must("kill", "KILL")
+        box.must("delete", "--force")
+        assert not os.path.exists(os.path.dirname(directory))
+
+
+def test_v1_is_not_delegated(run, view):
+    if view.unified:
+        pytest.skip("cgroup2 can be")
+    assert "/annotations/run.oci.delegate-cgroup" in run("exit", 0, change=delegated).error
+
+
+def test_a_delegated_cgroup_has_one_name(run):
+    change = lambda config: config.update(annotations={"run.oci.delegate-cgroup": "../other"})
+    assert '/annotations/run.oci.delegate-cgroup: got "../other"' in run("exit", 0, change=change).error
+
+
 def test_the_owner_makes_cgroups_below(report, view):
     if not view.unified:
         pytest.skip("v1 cannot be delegated")

@@ -28,14 +28,35 @@ Status give(int directory, const std::string& name, uid_t owner) {
   return sys::change_owner(file->get(), owner, static_cast<gid_t>(-1), name);
 }
 
-}  // namespace
-
-Status hand_over(const Placement& placement, uid_t owner) {
-  const Directory* unified = find_directory(placement, "");
+// The cgroup2 directory, or null where there is none or v1 has controllers.
+const Directory* delegable_directory(const Placement& placement) {
   const bool has_v1 = std::ranges::any_of(placement.directories, [](const Directory& directory) {
     return !directory.hierarchy.empty() && !is_named_hierarchy(directory.hierarchy);
   });
-  if (unified == nullptr || has_v1) {
+  return has_v1 ? nullptr : find_directory(placement, "");
+}
+
+}  // namespace
+
+Status delegate_below(const Placement& placement, const std::string& name, pid_t pid, std::optional<uid_t> owner) {
+  const Directory* unified = delegable_directory(placement);
+  if (unified == nullptr) {
+    return fail(ErrorKind::kConfig,
+                "/annotations/run.oci.delegate-cgroup: cgroup v1 cannot be delegated safely: expected "
+                "a cgroup of a host with cgroup2 alone");
+  }
+  Placement below;
+  below.path = placement.path + "/" + name;
+  below.directories = {{"", unified->path + "/" + name}};
+  const std::string& directory = below.directories.front().path;
+  TRY(sys::make_directory(AT_FDCWD, directory, 0755));
+  TRY(sys::write_file(AT_FDCWD, directory + "/cgroup.procs", std::to_string(pid)));
+  return owner ? hand_over(below, *owner) : Status();
+}
+
+Status hand_over(const Placement& placement, uid_t owner) {
+  const Directory* unified = delegable_directory(placement);
+  if (unified == nullptr) {
     return {};
   }
   const auto given = [&]() -> Status {

@@ -207,7 +207,8 @@ Result<Creation> build(const StateStore& store, const CreateRequest& request, co
 
   cgroup::Cgroup cgroup = TRY(make_cgroup(request, bundle.plan, directory, placement, record));
   TRY(cgroup.apply(bundle.plan.resources));
-  if (const auto owner = plan::cgroup_owner(bundle.plan)) {
+  const std::optional<uid_t> owner = plan::cgroup_owner(bundle.plan);
+  if (owner) {
     TRY(cgroup::hand_over(cgroup.placement(), *owner));
   }
   const std::optional<rdt::Groups> groups = TRY(make_rdt_groups(bundle, directory, record));
@@ -216,6 +217,11 @@ Result<Creation> build(const StateStore& store, const CreateRequest& request, co
   hooks_may_have_run = true;
   launch::LaunchedProcess process = TRY(launch_process(request, bundle, cgroup, record, start_socket.get(),
                                                        groups ? &*groups : nullptr, store.filter_cache()));
+
+  if (!bundle.plan.delegate_cgroup.empty()) {
+    // After its namespaces are made: the root of a cgroup namespace is the limited cgroup.
+    TRY(cgroup::delegate_below(cgroup.placement(), bundle.plan.delegate_cgroup, process.pid(), owner));
+  }
 
   record.pid = process.pid();
   record.start_time = TRY(start_time_of(record.pid));

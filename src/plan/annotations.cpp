@@ -15,6 +15,19 @@ void lower_path(Lowering& lowering, const char* name, std::string& plan) {
   plan = *path;
 }
 
+// An annotation whose value is the name of a cgroup below another.
+std::string lower_cgroup_name(Lowering& lowering, const char* name) {
+  const std::string* value = annotation(lowering, name);
+  if (value == nullptr) {
+    return "";
+  }
+  if (value->starts_with('.') || value->starts_with("cgroup.") || value->find('/') != std::string::npos ||
+      one_line(*value) != *value) {
+    lowering.problems.add("/annotations" + spec::pointer_step(name), spec::quoted(*value), "the name of one cgroup");
+  }
+  return *value;
+}
+
 }  // namespace
 
 const std::string* annotation(const Lowering& lowering, const char* name) {
@@ -31,6 +44,8 @@ void lower_annotations(Lowering& lowering) {
   lower_path(lowering, "run.oci.hooks.stdout", plan.hooks.output);
   lower_path(lowering, "run.oci.hooks.stderr", plan.hooks.errors);
   lower_path(lowering, "run.oci.pidfd_receiver", plan.pidfd_receiver);
+  static_cast<void>(lower_cgroup_name(lowering, "run.oci.systemd.subgroup"));  // used by cgroup::place()
+  plan.delegate_cgroup = lower_cgroup_name(lowering, "run.oci.delegate-cgroup");
   // crun takes it for set whatever its value is.
   plan.process.user.keep_groups = annotation(lowering, "run.oci.keep_original_groups") != nullptr;
 }

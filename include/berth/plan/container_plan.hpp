@@ -359,7 +359,8 @@ struct ContainerPlan {
   Namespaces namespaces;
   Process process;  ///< of the container's program; `args` is empty where config.json has no process
   std::optional<Seccomp> seccomp;
-  std::string cgroups_path;  ///< as config.json has it; "" if it is not set
+  std::string cgroups_path;     ///< as config.json has it; "" if it is not set
+  std::string delegate_cgroup;  ///< run.oci.delegate-cgroup: name of a cgroup inside the limited one; "" for none
   Resources resources;
   std::vector<NetDevice> net_devices;
   std::optional<IntelRdt> intel_rdt;

@@ -28,18 +28,10 @@ Error explain_start(CallError refused, const Unit& unit) {
   return error;
 }
 
-Result<std::string> subgroup(const std::map<std::string, std::string>& annotations) {
+// The plan has checked that it is a name.
+std::string subgroup(const std::map<std::string, std::string>& annotations) {
   const auto found = annotations.find(kSubgroupAnnotation);
-  if (found == annotations.end() || found->second.empty()) {
-    return "";
-  }
-  const std::string& name = found->second;
-  if (name.starts_with('.') || name.starts_with("cgroup.") || name.find('/') != std::string::npos ||
-      one_line(name) != name) {
-    return fail(ErrorKind::kConfig, "/annotations/{}: got {}, expected the name of one cgroup", kSubgroupAnnotation,
-                one_line(name));
-  }
-  return "/" + name;
+  return found == annotations.end() || found->second.empty() ? "" : "/" + found->second;
 }
 
 }  // namespace
@@ -47,7 +39,6 @@ Result<std::string> subgroup(const std::map<std::string, std::string>& annotatio
 Result<Placement> place_scope(const std::string& cgroups_path, const std::string& id, bool user,
                               const std::map<std::string, std::string>& annotations) {
   const ScopeName name = TRY(parse_scope_name(cgroups_path, id, user));
-  const std::string below = TRY(subgroup(annotations));
   Unit unit{.name = name.unit,
             .user = user,
             .slice = name.slice,
@@ -57,7 +48,7 @@ Result<Placement> place_scope(const std::string& cgroups_path, const std::string
   Bus bus = TRY(Bus::connect(user));
   const std::string own = TRY(bus.manager_property("ControlGroup"));
   return Placement{.manager = Manager::kSystemd,
-                   .path = own + TRY(slice_path(name.slice)) + "/" + cgroup_name(name.unit) + below,
+                   .path = own + TRY(slice_path(name.slice)) + "/" + cgroup_name(name.unit) + subgroup(annotations),
                    .directories = {},
                    .unit = std::move(unit)};
 }
