@@ -43,6 +43,7 @@ struct Parsed {
   bool systemd_cgroup = false;
   bool no_subreaper = false;
   unsigned preserve_fds = 0;
+  std::vector<std::string> after_id;  ///< of a command that runs another program: its arguments
 };
 
 void add_global_options(CLI::App& app, Parsed& parsed) {
@@ -121,7 +122,7 @@ void add_exec_options(CLI::App& command, Parsed& parsed) {
   // What follows the id is the program, whatever it looks like.
   command.prefix_command();
   command.footer("What follows the id is the program with its arguments, unless --process has them.");
-  command.callback([&command, &flags] { flags.args = command.remaining(); });
+  command.callback([&parsed, &flags] { flags.args = std::move(parsed.after_id); });
 }
 
 void add_format(CLI::App& command, Parsed& parsed) {
@@ -170,7 +171,7 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
        // What follows the id belongs to ps(1), whatever it looks like: a positional option would take its share only.
        command.prefix_command();
        command.footer("What follows the id are options for ps(1); -ef without any.");
-       command.callback([&command, &parsed] { parsed.request.ps_arguments = command.remaining(); });
+       command.callback([&parsed] { parsed.request.ps_arguments = std::move(parsed.after_id); });
      }},
     {Command::kPause, "pause", "freeze all processes of a container", add_id},
     {Command::kResume, "resume", "let a paused container go on", add_id},
@@ -207,16 +208,17 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
     {Command::kFeatures, "features", "print what this program can do as JSON", [](CLI::App&, Parsed&) {}},
 });
 
-// Go's flag package, which runc's callers are used to, takes every long option with a single dash too.
-std::vector<std::string> with_double_dashes(CLI::App& app, std::span<char* const> arguments) {
+// The arguments as CLI11 takes them. Go's flag package, which runc's callers are used to, takes every long option with
+// a single dash too; and what follows the id of some commands is for another program, whatever it looks like.
+std::vector<std::string> prepare(CLI::App& app, std::span<char* const> arguments, std::vector<std::string>& after_id) {
   std::vector<std::string> rewritten;
   CLI::App* command = &app;
   bool is_value = false;
   for (std::size_t index = 0; index < arguments.size(); ++index) {
     std::string argument = arguments[index];
-    const bool is_option = !is_value && argument.size() > 1 && argument.starts_with('-');
-    is_value = false;
-    if (is_option) {
+    if (std::exchange(is_value, false)) {
+      // whatever it looks like
+    } else if (argument.size() > 1 && argument.starts_with('-')) {
       const std::size_t equals = argument.find('=');
       const std::string name = argument.substr(0, equals);
       const CLI::Option* option = command->get_option_no_throw(name);
@@ -225,15 +227,15 @@ std::vector<std::string> with_double_dashes(CLI::App& app, std::span<char* const
         option = long_option;
         argument.insert(0, "-");
       }
-      is_value = option != nullptr && option->get_items_expected_max() > 0 && equals == std::string::npos;
+      is_value = option != nullptr && option->get_items_expected_min() > 0 && equals == std::string::npos;
     } else if (command == &app) {
       for (CLI::App* const known : app.get_subcommands({})) {
         command = known->get_name() == argument ? known : command;
       }
     } else if (command->get_prefix_command()) {
-      // The id: what follows is for another program, whatever it looks like.
-      rewritten.insert(rewritten.end(), arguments.begin() + static_cast<std::ptrdiff_t>(index), arguments.end());
-      break;
+      const std::size_t rest = index + 1;
+      after_id.assign(arguments.begin() + static_cast<std::ptrdiff_t>(rest), arguments.end());
+      arguments = arguments.first(rest);
     }
     rewritten.push_back(std::move(argument));
   }
@@ -300,7 +302,8 @@ Result<Request> parse_arguments(int argc, char** argv) {
       entry.add_options(*command, parsed);
       command->parse_complete_callback([&parsed, kind = entry.command] { parsed.request.command = kind; });
     }
-    app.parse(with_double_dashes(app, std::span(argv + 1, static_cast<std::size_t>(std::max(argc - 1, 0)))));
+    const std::span<char* const> arguments(argv + 1, static_cast<std::size_t>(std::max(argc - 1, 0)));
+    app.parse(prepare(app, arguments, parsed.after_id));
   } catch (const CLI::CallForVersion& version) {
     parsed.request.answer = version.what();
     parsed.request.answer += '\n';

@@ -304,10 +304,10 @@ Result<int> run(const StateStore& store, const RunRequest& request) {
   run_late_hooks(creation.record, "poststart");
   if (request.detach) {
     TRY(creation.directory.unlock());
+    const sys::ClonedProcess process = creation.process.child().release();
     if (creation.notify) {
-      TRY(creation.notify->await_ready(creation.process.pidfd(), creation.record.pid));
+      TRY(creation.notify->await_ready(process.pidfd, process.pid, signals.get()));
     }
-    static_cast<void>(creation.process.child().release());
     return 0;
   }
   // Other commands may act on the container while its program runs, delete it even.

@@ -92,7 +92,7 @@ Status start(const StateStore& store, const std::string& id) {
   run_late_hooks(*locked.record, "poststart");
   if (notify) {
     TRY(locked.directory.unlock());
-    return notify->await_ready(*locked.observation.process, locked.record->pid);
+    return notify->await_ready(*locked.observation.process, locked.record->pid, -1);
   }
   return {};
 }

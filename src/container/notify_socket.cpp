@@ -101,11 +101,15 @@ Result<bool> NotifyProxy::forward(pid_t pid) const {
   return is_ready(received->data);
 }
 
-Status NotifyProxy::await_ready(const sys::Pidfd& process, pid_t pid) const {
+Status NotifyProxy::await_ready(const sys::Pidfd& process, pid_t pid, int interrupt_fd) const {
   for (bool ready = false; !ready;) {
-    const std::array<int, 2> fds = {socket_.get(), process.get()};
-    if (TRY(sys::wait_readable(fds, std::chrono::milliseconds(-1))) == std::size_t{1}) {
+    const std::array<int, 3> fds = {socket_.get(), process.get(), interrupt_fd};
+    const auto readable = TRY(sys::wait_readable(fds, std::chrono::milliseconds(-1)));
+    if (readable == std::size_t{1}) {
       return {};  // it ended without
+    }
+    if (readable == std::size_t{2}) {
+      return fail(ErrorKind::kState, "a signal ended the wait until it is ready; the container runs");
     }
     ready = TRY(forward(pid));
   }

@@ -35,8 +35,9 @@ class NotifyProxy {
   /// error.
   Result<bool> forward(pid_t pid) const;
   /// Forwards until the container is ready or `process` has ended, and waits (5 s at most) until the manager has read
-  /// it all: it finds out whose a message is only while the sender lives.
-  Status await_ready(const sys::Pidfd& process, pid_t pid) const;
+  /// it all: it finds out whose a message is only while the sender lives. Fails when `interrupt_fd`, a signalfd, is
+  /// readable; -1: signals do what they do.
+  Status await_ready(const sys::Pidfd& process, pid_t pid, int interrupt_fd) const;
 
  private:
   NotifyProxy(sys::UniqueFd socket, sys::UniqueFd manager) : socket_(std::move(socket)), manager_(std::move(manager)) {}

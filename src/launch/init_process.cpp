@@ -1,36 +1,24 @@
 #include "launch/init_process.hpp"
 
-#include <berth/base/log.hpp>
 #include <berth/hooks/run_hooks.hpp>
 #include <berth/net/loopback.hpp>
-#include <berth/procattr/attributes.hpp>
 #include <berth/security/credentials.hpp>
 #include <berth/security/keyring.hpp>
-#include <berth/security/labels.hpp>
 #include <berth/sys/file.hpp>
 #include <berth/sys/process.hpp>
 #include <berth/sys/socket.hpp>
 #include <berth/terminal/pty.hpp>
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <sched.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
-#include <exception>
 #include <vector>
 
 #include "launch/exec_program.hpp"
-#include "launch/home_directory.hpp"
 
 namespace berth::launch {
 namespace {

@@ -19,6 +19,18 @@ spec::Process base() {
   return process;
 }
 
+Result<std::string> apply_user(const std::string& user, spec::Process& process) {
+  ProcessFlags flags;
+  flags.user = user;
+  return apply_flags(flags, process);
+}
+
+Result<std::string> apply_environment(const std::vector<std::string>& environment, spec::Process& process) {
+  ProcessFlags flags;
+  flags.env = environment;
+  return apply_flags(flags, process);
+}
+
 }  // namespace
 
 TEST_CASE("a user is a uid, a uid with a gid, or a name") {
@@ -32,7 +44,7 @@ TEST_CASE("a user is a uid, a uid with a gid, or a name") {
        {Case{"7", 7, 6, ""}, Case{"0", 0, 6, ""}, Case{"7:8", 7, 8, ""}, Case{"4294967294", 4294967294U, 6, ""},
         Case{"alice", 5, 6, "alice"}, Case{"_a.b-c9", 5, 6, "_a.b-c9"}}) {
     spec::Process process = base();
-    const auto name = apply_flags({.user = expected.text}, process);
+    const auto name = apply_user(expected.text, process);
     CAPTURE(expected.text);
     REQUIRE(name.has_value());
     CHECK(*name == expected.name);
@@ -46,7 +58,7 @@ TEST_CASE("what is no user is refused, and never root") {
                            "4294967296", "18446744073709551616", "alice:5", "a b", "1a"}) {
     spec::Process process = base();
     CAPTURE(text);
-    const auto name = apply_flags({.user = text}, process);
+    const auto name = apply_user(text, process);
     REQUIRE_FALSE(name.has_value());
     CHECK(name.error().kind() == ErrorKind::kUsage);
   }
@@ -54,15 +66,17 @@ TEST_CASE("what is no user is refused, and never root") {
 
 TEST_CASE("variables replace those of their name") {
   spec::Process process = base();
-  REQUIRE(apply_flags({.env = {"TERM=dumb", "NEW=a=b", "EMPTY="}}, process).has_value());
+  REQUIRE(apply_environment({"TERM=dumb", "NEW=a=b", "EMPTY="}, process).has_value());
   CHECK(process.env == std::vector<std::string>{"PATH=/bin", "TERM=dumb", "TERMINAL=1", "NEW=a=b", "EMPTY="});
-  CHECK_FALSE(apply_flags({.env = {"NONE"}}, process).has_value());
-  CHECK_FALSE(apply_flags({.env = {"=x"}}, process).has_value());
+  CHECK_FALSE(apply_environment({"NONE"}, process).has_value());
+  CHECK_FALSE(apply_environment({"=x"}, process).has_value());
 }
 
 TEST_CASE("capabilities are added to bounding, effective and permitted only") {
   spec::Process process = base();
-  REQUIRE(apply_flags({.capabilities = {"CAP_KILL", "net_raw", "cap_kill"}}, process).has_value());
+  ProcessFlags flags;
+  flags.capabilities = {"CAP_KILL", "net_raw", "cap_kill"};
+  REQUIRE(apply_flags(flags, process).has_value());
   const std::vector<std::string> expected = {"CAP_KILL", "CAP_NET_RAW"};
   CHECK(process.capabilities->bounding == expected);
   CHECK(process.capabilities->effective == expected);
