@@ -174,7 +174,7 @@ def test_delegated_cgroup_inside_the_limited_one(bundle, container, view):
     with container(bundle("sleep", change=delegated)) as box:
         box.must("create")
         directory = view.cgroup_of(box.pid, "")
-        assert directory.endswith(f"/{box.id}/inside")
+        assert directory.endswith(box.bundle.config["linux"]["cgroupsPath"] + "/inside")
         box.must("start")
         box.must("pause")
         assert box.status == "paused"
