@@ -221,8 +221,7 @@ def test_broken_record(container, bundle, state_root, damage):
         box.must("create")
         pid = box.pid
         directory = os.path.join(state_root, box.id)
-        name, = [name for name in os.listdir(directory) if name.endswith(".json") or name == "status"]
-        path = os.path.join(directory, name)
+        path = os.path.join(directory, "record.json")
         with open(path) as file:
             whole = file.read()
         with open(path, "w") as file:

@@ -30,4 +30,5 @@ def test_nothing_of_the_host(running, flags):
         assert watcher.wait(5) == 0
         looks = int(first.removeprefix("looks "))
         assert looks >= ROUNDS / 4, "the onlooker saw too little: it proves nothing"
-        assert found == []
+        # The program that is about to be executed is the container's own file, open to see whether it can be.
+        assert [sight for sight in found if not sight.endswith(" is /probe")] == []
