@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -74,6 +75,16 @@ void look_at_environment(int process, const Host& host, std::set<std::string>& f
   close(fd);
 }
 
+// The pid that was given last in this namespace: the last word of /proc/loadavg.
+int last_pid() {
+  char text[128] = {};
+  const int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+  const ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+  close(fd);
+  const char* last = length > 0 ? std::strrchr(text, ' ') : nullptr;
+  return last != nullptr ? std::atoi(last) : 0;
+}
+
 }  // namespace
 
 int watch(char** arguments) {
@@ -83,11 +94,15 @@ int watch(char** arguments) {
   std::fflush(stdout);
   std::set<std::string> found;
   unsigned looks = 0;
-  // Pids are given one after the other: what comes next is known.
+  // Pids are given one after the other: what comes next is known, unless a process has come and gone unseen.
+  unsigned misses = 0;
   for (int next = getpid() + 1; told_to_end == 0;) {
     const std::string path = "/proc/" + std::to_string(next);
     const int process = open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (process < 0) {
+      if (++misses % 256 == 0) {
+        next = std::max(next, last_pid());
+      }
       continue;
     }
     ++next;

@@ -19,7 +19,7 @@ namespace {
 constexpr const char* kRecordFile = "record.json";
 constexpr const char* kIntentFile = "intent";
 constexpr const char* kNewFile = "new";
-constexpr const char* kConfigFile = "config.json";
+constexpr const char* kConfigFile = "config";
 constexpr std::size_t kMaxConfig = std::size_t{64} * 1024 * 1024;
 constexpr std::size_t kMaxRecord = 16 * 1024 * 1024;
 constexpr std::size_t kMaxId = 1024;
