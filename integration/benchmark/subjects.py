@@ -216,19 +216,22 @@ def lifecycle(bench):
 def inside(bench):
     """What is done to a container that runs: exec, state, kill."""
     bench.enter_cgroup2()
-    for name in bench.runtimes:
-        bench.start_in_background(name, bench.bundle("Docker", SLEEP), "alive")
+    alive = {name: f"alive-{name}" for name in bench.runtimes}  # their cgroups have the containers' names
+    started = []
     try:
+        for name, identity in alive.items():
+            bench.start_in_background(name, bench.bundle("Docker", SLEEP), identity)
+            started.append(name)
         rows = []
-        for subject, arguments in (("exec", ("exec", "alive", "/bin/true")), ("state", ("state", "alive")),
-                                   ("kill", ("kill", "alive", "URG"))):
-            measured = bench.rounds(200, {name: bench.command(name, *arguments) for name in bench.runtimes})
+        for subject, *program in (("exec", "/bin/true"), ("state",), ("kill", "URG")):
+            measured = bench.rounds(200, {name: bench.command(name, subject, identity, *program)
+                                          for name, identity in alive.items()})
             rows.append(row(subject, "ms", {name: time for name, (time, _) in measured.items()}))
             rows.append(row(f"peak memory of {subject}", "KiB", {name: peak for name, (_, peak) in measured.items()}))
         return rows
     finally:
-        for name in bench.runtimes:
-            bench.call(name, "delete", "--force", "alive")
+        for name in started:
+            bench.call(name, "delete", "--force", alive[name])
 
 
 def system_calls(bench):
