@@ -208,9 +208,17 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
     {Command::kFeatures, "features", "print what this program can do as JSON", [](CLI::App&, Parsed&) {}},
 });
 
+CLI::App* add_command(CLI::App& app, const CommandEntry& entry, Parsed& parsed) {
+  CLI::App* command = app.add_subcommand(entry.name, entry.description);
+  command->parse_complete_callback([&parsed, kind = entry.command] { parsed.request.command = kind; });
+  return command;
+}
+
 // The arguments as CLI11 takes them. Go's flag package, which runc's callers are used to, takes every long option with
 // a single dash too; and what follows the id of some commands is for another program, whatever it looks like.
-std::vector<std::string> prepare(CLI::App& app, std::span<char* const> arguments, std::vector<std::string>& after_id) {
+//
+// Only the command that the arguments name is made known to `app`: to make all of them takes longer than a query.
+std::vector<std::string> prepare(CLI::App& app, std::span<char* const> arguments, Parsed& parsed) {
   std::vector<std::string> rewritten;
   CLI::App* command = &app;
   bool is_value = false;
@@ -229,15 +237,23 @@ std::vector<std::string> prepare(CLI::App& app, std::span<char* const> arguments
       }
       is_value = option != nullptr && option->get_items_expected_min() > 0 && equals == std::string::npos;
     } else if (command == &app) {
-      for (CLI::App* const known : app.get_subcommands({})) {
-        command = known->get_name() == argument ? known : command;
+      if (const auto* entry = std::ranges::find(kCommands, argument, &CommandEntry::name); entry != kCommands.end()) {
+        command = add_command(app, *entry, parsed);
+        entry->add_options(*command, parsed);
+      } else {
+        throw CLI::ParseError(fmt::format("\"{}\" is no command", one_line(argument)), CLI::ExitCodes::ExtrasError);
       }
     } else if (command->get_prefix_command()) {
       const std::size_t rest = index + 1;
-      after_id.assign(arguments.begin() + static_cast<std::ptrdiff_t>(rest), arguments.end());
+      parsed.after_id.assign(arguments.begin() + static_cast<std::ptrdiff_t>(rest), arguments.end());
       arguments = arguments.first(rest);
     }
     rewritten.push_back(std::move(argument));
+  }
+  if (command == &app) {  // for help, or for the error
+    for (const CommandEntry& entry : kCommands) {
+      add_command(app, entry, parsed);
+    }
   }
   std::ranges::reverse(rewritten);  // the form that CLI11 takes
   return rewritten;
@@ -297,13 +313,8 @@ Result<Request> parse_arguments(int argc, char** argv) {
   try {
     add_global_options(app, parsed);
     app.require_subcommand(1);
-    for (const CommandEntry& entry : kCommands) {
-      CLI::App* command = app.add_subcommand(entry.name, entry.description);
-      entry.add_options(*command, parsed);
-      command->parse_complete_callback([&parsed, kind = entry.command] { parsed.request.command = kind; });
-    }
     const std::span<char* const> arguments(argv + 1, static_cast<std::size_t>(std::max(argc - 1, 0)));
-    app.parse(prepare(app, arguments, parsed.after_id));
+    app.parse(prepare(app, arguments, parsed));
   } catch (const CLI::CallForVersion& version) {
     parsed.request.answer = version.what();
     parsed.request.answer += '\n';

@@ -83,6 +83,11 @@ TEST_CASE("mistakes on the command line are usage errors of one line") {
   }
 }
 
+TEST_CASE("a command that does not exist is named") {
+  CHECK(parse({"--debug", "nonsense", "web"}).error().message() == "\"nonsense\" is no command (see berth --help)");
+  CHECK(parse({}).error().message() == "A subcommand is required (see berth --help)");
+}
+
 TEST_CASE("help and version are answers") {
   CHECK(parse({"--version"})->answer.find("berth version ") == 0);
   CHECK(parse({"--version"})->answer.find("\nspec: 1.3.0\n") != std::string::npos);
