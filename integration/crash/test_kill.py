@@ -69,8 +69,8 @@ def test_two_hundred_runs_fifty_of_them_killed(container, bundle, dice):
             if not kill:
                 assert box.run().status == 3
                 continue
-            for _ in range(20):  # until it hits: a run that ended before the kill does not count
-                hit = kill_after(box.background(), dice.uniform(0, duration))
+            for attempt in range(20):  # until it hits: a run that ended before the kill does not count
+                hit = kill_after(box.background(), dice.uniform(0, duration / (1 + attempt)))
                 deleted(box)
                 if hit:
                     killed += 1

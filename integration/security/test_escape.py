@@ -157,10 +157,39 @@ def test_cgroup_of_the_host_is_read_only_in_a_user_namespace(report, view):
     assert seen.tries[f"mkdir:{point}/child"] in (30, 13)
 
 
-def test_executable_of_a_waiting_process_stays_read_only(bundle, container):
-    """A process that waits for `start` can be seen in a shared pid namespace. Whoever opens its executable, with every
-    capability of the host even, gets no way to write to berth's file, neither now nor when it is busy no more."""
+def start_hook(config):
+    config["hooks"] = {"startContainer": [{"path": "/probe", "args": ["/probe", "exit", "0"]}]}
+
+
+def test_executable_of_a_waiting_process_cannot_be_changed(bundle, container):
+    """A process that waits for `start` can be seen by whoever is let into its pid namespace. Whoever opens its
+    executable, with every capability of the host even, has a sealed file that is not berth's."""
     with container(bundle("sleep")) as box:
+        box.must("create")
+        path = f"/proc/{box.pid}/exe"
+        assert os.readlink(path).startswith("/memfd:berth-trampoline")
+        fd = os.open(path, os.O_PATH)
+        try:
+            again = f"/proc/self/fd/{fd}"
+            with pytest.raises(OSError, match="Text file busy"):
+                os.open(again, os.O_WRONLY)
+            box.must("start")
+            writable = os.open(again, os.O_RDWR)
+            try:
+                for attempt in (lambda: os.write(writable, b"x"), lambda: os.ftruncate(writable, 0),
+                                lambda: os.ftruncate(writable, 1 << 20)):
+                    with pytest.raises(OSError, match="Operation not permitted"):
+                        attempt()
+            finally:
+                os.close(writable)
+        finally:
+            os.close(fd)
+
+
+def test_executable_of_a_waiting_berth_stays_read_only(bundle, container):
+    """Where berth itself has to wait for `start`, because it runs startContainer hooks, it is executed from a mount that
+    nobody can write through, neither now nor when the file is busy no more."""
+    with container(bundle("sleep", change=start_hook)) as box:
         box.must("create")
         fd = os.open(f"/proc/{box.pid}/exe", os.O_PATH)
         try:

@@ -12,9 +12,9 @@ constexpr std::size_t kMaxMessage = std::size_t{8} * 1024;
 // A text of an error (which may hold a hook's output) is cut here, so that a whole error fits into one message.
 constexpr std::size_t kMaxText = 1024;
 
-constexpr std::array<std::string_view, 11> kNames = {"Proceed",    "Cloned",    "HooksWanted", "HooksDone",
-                                                     "Ready",      "Committed", "Start",       "Executing",
-                                                     "ExecFailed", "Failure",   "StartHooks"};
+constexpr std::array<std::string_view, 11> kNames = {
+    "Proceed", "Cloned",    "HooksWanted",      "HooksDone", "Ready",     "Committed",
+    "Start",   "Executing", "TrampolineFailed", "Failure",   "StartHooks"};
 
 enum State : std::uint8_t {
   kBegun,
@@ -47,7 +47,6 @@ constexpr auto kTransitions = std::to_array<Transition>({
     {kGo, MessageType::kStartHooks, kStartHooksRun},
     {kStartHooksRun, MessageType::kExecuting, kExecs},
     {kGo, MessageType::kExecuting, kExecs},
-    {kExecs, MessageType::kExecFailed, kOver},
 });
 
 void append_text(std::string& bytes, std::string_view text) {
@@ -84,7 +83,7 @@ std::string_view message_name(MessageType type) {
 Sequence::Sequence(Begin begin) : state_(begin == Begin::kLaunch ? kBegun : kIsReady) {}
 
 Status Sequence::advance(MessageType type) {
-  if (type == MessageType::kFailure) {
+  if (type == MessageType::kFailure || type == MessageType::kTrampolineFailed) {
     state_ = kOver;
     return {};
   }

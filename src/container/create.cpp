@@ -67,9 +67,11 @@ Result<Bundle> load_bundle(const CreateRequest& request) {
 }
 
 // Whether programs of the container can look at its process before that executes the trampoline.
-bool needs_sealed_self(const plan::ContainerPlan& plan) {
+bool needs_sealed_self(const plan::ContainerPlan& plan, bool waits_for_start) {
+  const bool has_listener = plan.seccomp && !plan.seccomp->listener_path.empty();
   return plan.namespaces.joins(CLONE_NEWPID) || !plan.hooks.start_container.empty() ||
-         !plan.process.selinux_label.empty() || !plan.process.apparmor_profile.empty();
+         !plan.process.selinux_label.empty() || !plan.process.apparmor_profile.empty() ||
+         (waits_for_start && has_listener);
 }
 
 std::string now_rfc3339() {
@@ -263,12 +265,12 @@ Status commit(Creation& creation, const CreateRequest& request, const Bundle& bu
   return committed;
 }
 
-Result<Bundle> prepare(const CreateRequest& request, bool detached) {
+Result<Bundle> prepare(const CreateRequest& request, bool detached, bool waits_for_start) {
   TRY(check_id(request.id));
   TRY(take_descriptors(request.passed));
   Bundle bundle = TRY(load_bundle(request));
   TRY(check_terminal(bundle.plan.process, request.console_socket, detached));
-  if (needs_sealed_self(bundle.plan)) {
+  if (needs_sealed_self(bundle.plan, waits_for_start)) {
     TRY(launch::ensure_sealed_self(request.argv));
   }
   return bundle;
@@ -284,10 +286,7 @@ void tell_of_notify_socket(const StateStore& store, const std::string& id, plan:
 }  // namespace
 
 Status create(const StateStore& store, const CreateRequest& request) {
-  // The process that waits for `start` can be looked at by whoever is let into its pid namespace meanwhile, and its
-  // /proc/PID/exe must not be the host's binary then (CVE-2019-5736).
-  TRY(launch::ensure_sealed_self(request.argv));
-  Bundle bundle = TRY(prepare(request, true));
+  Bundle bundle = TRY(prepare(request, true, true));
   tell_of_notify_socket(store, request.id, bundle.plan);
   Creation creation = TRY(build(store, request, bundle, true));
   TRY(commit(creation, request, bundle, true));
@@ -296,7 +295,7 @@ Status create(const StateStore& store, const CreateRequest& request) {
 }
 
 Result<int> run(const StateStore& store, const RunRequest& request) {
-  Bundle bundle = TRY(prepare(request.create, request.detach));
+  Bundle bundle = TRY(prepare(request.create, request.detach, false));
   tell_of_notify_socket(store, request.create.id, bundle.plan);
   const SignalFd signals = TRY(SignalFd::for_forwarding());
   Creation creation = TRY(build(store, request.create, bundle, false));

@@ -119,6 +119,14 @@ Result<launch::LaunchedProcess> launch_process(const ExecRequest& request, const
   return launch::exec(execution.plan, target.init, cgroup, options);
 }
 
+// Whether processes of the container can look at one that still is this program (CVE-2019-5736): they see it before it
+// is the trampoline if they are not in a pid namespace of their own, and what else berth has to do itself comes after
+// it is in theirs.
+bool needs_sealed_self(const plan::ContainerPlan& plan) {
+  return !plan.namespaces.creates(static_cast<unsigned>(CLONE_NEWPID)) || !plan.process.selinux_label.empty() ||
+         !plan.process.apparmor_profile.empty() || (plan.seccomp && !plan.seccomp->listener_path.empty());
+}
+
 // Lets the process execute its program. What the caller is told comes after that, but for what the program may use.
 Status commit(const ExecRequest& request, const spec::Record& record, launch::LaunchedProcess& process) {
   TRY(send_pidfd(request.pidfd_socket, "--pidfd-socket", process.pidfd()));
@@ -130,12 +138,12 @@ Status commit(const ExecRequest& request, const spec::Record& record, launch::La
 
 Result<int> exec(const StateStore& store, const ExecRequest& request) {
   TRY(check_id(request.id));
-  // The process is in the container's pid namespace, and seen there, before it executes the container's program
-  // (CVE-2019-5736).
-  TRY(launch::ensure_sealed_self(request.argv));
   TRY(take_descriptors(request.passed));
   const Target target = TRY(open_target(store, request));
   Execution execution = TRY(plan_execution(request, target.directory));
+  if (needs_sealed_self(execution.plan)) {
+    TRY(launch::ensure_sealed_self(request.argv));
+  }
   const plan::Process process = execution.plan.process;
   TRY(check_terminal(process, request.console_socket, request.detach));
 

@@ -21,8 +21,19 @@
 #include "launch/exec_program.hpp"
 #include "launch/home_directory.hpp"
 #include "launch/seccomp_listener.hpp"
+#include "launch/trampoline.h"
+#include "launch/trampoline.hpp"
 
 namespace berth::launch {
+namespace {
+
+// What the kernel says of the trampoline's exec is about the program's arguments too: they are the same.
+Status trampoline_refused(int errnum, const std::string& program) {
+  return errnum == E2BIG || errnum == ENOMEM ? Status(std::unexpected(exec_error(program, errnum, {})))
+                                             : Status(sys_fail(errnum, "execveat(trampoline)"));
+}
+
+}  // namespace
 
 void ContainerProcess::report(Error error, std::string_view step) {
   // An exec failure names the program already, and engines compare the beginning of the text.
@@ -88,11 +99,10 @@ Status ContainerProcess::drop_privileges() {
   if (process_.no_new_privileges) {
     TRY(sys::process_control(PR_SET_NO_NEW_PRIVS, 1, 0, "PR_SET_NO_NEW_PRIVS"));
   }
-  // Without no_new_privs a filter needs CAP_SYS_ADMIN when it is loaded, which is as late as possible: the capability
-  // stays until then, and goes with the last call before exec.
   constexpr std::uint64_t kAdmin = std::uint64_t{1} << CAP_SYS_ADMIN;
-  filter_needs_admin_ = prepared_.filter != nullptr && !process_.no_new_privileges;
-  return security::apply_credentials(process_.user, capabilities, filter_needs_admin_ ? kAdmin : 0);
+  return security::apply_credentials(
+      process_.user, capabilities,
+      {.capabilities = prepared_.filter_needs_admin ? kAdmin : 0, .over_exec = prepared_.trampoline_takes_over});
 }
 
 Status ContainerProcess::enter_working_directory() {
@@ -147,9 +157,14 @@ Status ContainerProcess::close_descriptors(std::initializer_list<int> also) {
   return {};
 }
 
-Status ContainerProcess::await_commit() {
+Status ContainerProcess::say_ready() {
   TRY(channel_.send(channel::MessageType::kReady, {}, terminal_.get()));
   terminal_.reset();
+  return {};
+}
+
+Status ContainerProcess::await_commit() {
+  TRY(say_ready());
   if (!TRY(channel_.receive())) {
     ::_exit(kStatusOfFailure);  // the supervisor died before anybody knew of this process
   }
@@ -164,7 +179,7 @@ Status ContainerProcess::confine() const {
 }
 
 Status ContainerProcess::drop_admin() const {
-  if (filter_needs_admin_) {
+  if (prepared_.filter_needs_admin) {
     TRY(security::finish_capabilities(process_.capabilities.value_or(plan::Capabilities{})));
   }
   return {};
@@ -181,7 +196,7 @@ Status ContainerProcess::announce(std::string_view doubt, const std::optional<sy
   return announced;
 }
 
-std::vector<std::string> ContainerProcess::environment() const {
+std::vector<std::string> ContainerProcess::environment(std::string_view pid) const {
   std::vector<std::string> environment = process_.env;
   const auto has = [&environment](std::string_view name) {
     return std::ranges::any_of(environment, [name](const std::string& entry) { return entry.starts_with(name); });
@@ -192,7 +207,7 @@ std::vector<std::string> ContainerProcess::environment() const {
   const PassedDescriptors& passed = prepared_.passed;
   if (passed.listen != 0) {
     environment.push_back(fmt::format("LISTEN_FDS={}", passed.listen));
-    environment.push_back(fmt::format("LISTEN_PID={}", sys::own_pid()));
+    environment.push_back(fmt::format("LISTEN_PID={}", pid));
     if (!passed.listen_names.empty()) {
       environment.push_back("LISTEN_FDNAMES=" + passed.listen_names);
     }
@@ -202,9 +217,6 @@ std::vector<std::string> ContainerProcess::environment() const {
 
 Status ContainerProcess::execute() {
   const std::string doubt = suspicion(program_);
-  const bool direct = !prepared_.trampoline.valid();
-  const ExecVectors vectors = direct ? ExecVectors(process_.args, environment())
-                                     : trampoline_vectors(channel_.fd(), program_, process_.args, environment());
   std::optional<sys::SharedWord> word;
   if (prepared_.filter != nullptr && prepared_.filter->notifies()) {
     word.emplace(TRY(sys::SharedWord::create()));
@@ -214,6 +226,11 @@ Status ContainerProcess::execute() {
       TRY(sys::process_control(PR_SET_DUMPABLE, 1, 0, "PR_SET_DUMPABLE"));
     }
   }
+  const bool direct = !prepared_.trampoline.valid();
+  const std::vector<std::string> variables = environment(std::to_string(sys::own_pid()));
+  const ExecVectors vectors =
+      direct ? ExecVectors(process_.args, variables)
+             : trampoline_vectors({.channel = channel_.fd()}, program_, doubt, process_.args, variables);
   TRY(announce(doubt, word));
   if (!direct) {
     TRY(sys::set_close_on_exec(channel_.fd(), false));
@@ -229,8 +246,22 @@ Status ContainerProcess::execute() {
     ::execve(program_.c_str(), vectors.argv(), vectors.envp());
     return std::unexpected(exec_error(program_, errno, doubt));
   }
-  const int errnum = exec_trampoline(prepared_.trampoline.get(), vectors);
-  return sys_fail(errnum, "execveat(trampoline)");
+  return trampoline_refused(exec_trampoline(prepared_.trampoline.get(), vectors), program_);
+}
+
+Status ContainerProcess::execute_through_trampoline(unsigned phases, int start_socket) {
+  const TrampolineSteps steps{.phases = phases | kAnnounces | kConfines,
+                              .channel = channel_.fd(),
+                              .terminal = terminal_.get(),
+                              .start_socket = start_socket};
+  // Room for the pid that a process has after kForks.
+  const std::vector<std::string> variables =
+      environment((phases & kWritesListenPid) != 0 ? "2147483647" : std::to_string(sys::own_pid()));
+  const ExecVectors vectors = trampoline_vectors(steps, program_, suspicion(program_), process_.args, variables);
+  for (const int fd : {steps.channel, steps.terminal, steps.start_socket}) {
+    TRY(fd >= 0 ? sys::set_close_on_exec(fd, false) : Status());
+  }
+  return trampoline_refused(exec_trampoline(prepared_.trampoline.get(), vectors), program_);
 }
 
 }  // namespace berth::launch

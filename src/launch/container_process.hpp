@@ -34,7 +34,9 @@ struct ProcessContext {
   const security::FilterProgram* filter = nullptr;  ///< null without a seccomp block
   sys::UniqueFd trampoline;                         ///< invalid: execute directly, from the sealed self
   PassedDescriptors passed;
-  bool is_first = false;  ///< of a new pid namespace: nobody else is there who could look at it
+  bool filter_needs_admin = false;     ///< CAP_SYS_ADMIN is kept until the filter is loaded
+  bool trampoline_takes_over = false;  ///< as soon as nothing is left but to wait, to load the filter and to execute
+  bool is_first = false;               ///< of a new pid namespace: nobody else is there who could look at it
 };
 
 /// The context of a process of `process`. `filter` must outlive it.
@@ -83,10 +85,16 @@ class ContainerProcess {
   Status keep_descriptors(std::vector<int> needed);
   /// Closes all but stdio, what is passed on and what the steps that follow need; -1 in `also` is skipped.
   Status close_descriptors(std::initializer_list<int> also);
-  /// Ready, with the terminal's master if there is one, and waits for Committed.
+  /// Ready, with the terminal's master if there is one.
+  Status say_ready();
+  /// Ready, and waits for Committed.
   Status await_commit();
   Status confine() const;
+  /// Announces the program and executes it.
   Status execute();
+  /// Executes the trampoline, which performs `phases` (of trampoline.h), announces the program and executes it. Returns
+  /// only on failure.
+  Status execute_through_trampoline(unsigned phases, int start_socket = -1);
 
   static constexpr int kStatusOfFailure = 1;
 
@@ -98,13 +106,13 @@ class ContainerProcess {
   std::string program_;
   pid_t host_pid_ = 0;  ///< this process in the supervisor's pid namespace
   bool working_directory_entered_ = false;
-  bool filter_needs_admin_ = false;
 
  private:
   Status drop_admin() const;
   Status announce(std::string_view doubt, const std::optional<sys::SharedWord>& word);
   void report(Error error, std::string_view step);
-  [[nodiscard]] std::vector<std::string> environment() const;
+  /// `pid` is what $LISTEN_PID says.
+  [[nodiscard]] std::vector<std::string> environment(std::string_view pid) const;
 };
 
 }  // namespace berth::launch

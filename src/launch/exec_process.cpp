@@ -17,6 +17,7 @@
 #include <cstring>
 
 #include "launch/home_directory.hpp"
+#include "launch/trampoline.h"
 
 namespace berth::launch {
 
@@ -38,6 +39,7 @@ void ExecProcess::run() noexcept {
       {"credentials", &ExecProcess::drop_privileges},
       {"working directory", &ExecProcess::enter_working_directory},
       {"program", &ExecProcess::find_program},
+      {"trampoline", &ExecProcess::hand_over},
       {"pid namespace", &ExecProcess::enter_pid_namespace},
       {"session", &ExecProcess::lead_session},
       {"descriptors", &ExecProcess::close_descriptors},
@@ -121,6 +123,21 @@ Status ExecProcess::drop_privileges() {
   TRY(ContainerProcess::drop_privileges());
   // A change of the user makes the process dumpable where the sysctl fs.suid_dumpable says so.
   return sys::set_undumpable();
+}
+
+Status ExecProcess::hand_over() {
+  if (!prepared_.trampoline_takes_over) {
+    return {};
+  }
+  TRY(close_descriptors());
+  unsigned phases = kForks | kSaysReady | kAwaitsCommit;
+  if (process_.terminal) {
+    phases |= kControlsTerminal;
+  }
+  if (prepared_.passed.listen != 0) {
+    phases |= kWritesListenPid;
+  }
+  return execute_through_trampoline(phases);
 }
 
 Status ExecProcess::enter_pid_namespace() {

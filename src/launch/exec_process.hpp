@@ -33,6 +33,7 @@ class ExecProcess : public ContainerProcess {
   Status open_terminal();
   Status set_attributes();
   Status drop_privileges();
+  Status hand_over();
   Status enter_pid_namespace();
   Status lead_session();
   Status close_descriptors();

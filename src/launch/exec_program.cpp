@@ -1,29 +1,20 @@
 #include "launch/exec_program.hpp"
 
-#include <berth/channel/channel.hpp>
 #include <berth/sys/file.hpp>
 
 #include <elf.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
-
-extern "C" {
-extern const char berth_trampoline_begin[];
-extern const char berth_trampoline_end[];
-}
+#include <optional>
 
 namespace berth::launch {
 namespace {
-
-static_assert(static_cast<int>(channel::MessageType::kExecFailed) == 8, "trampoline.c says 8");
 
 #if defined(__x86_64__)
 constexpr Elf64_Half kOwnMachine = EM_X86_64;
@@ -249,41 +240,6 @@ Error exec_error(const std::string& path, int errnum, const std::string& suspici
     error.add_hint("the memory limit may be too low");
   }
   return error;
-}
-
-Result<sys::UniqueFd> make_trampoline() {
-  const std::string_view image(berth_trampoline_begin,
-                               static_cast<std::size_t>(berth_trampoline_end - berth_trampoline_begin));
-  sys::UniqueFd fd = TRY(sys::memory_file("berth-trampoline", true));
-  TRY(sys::write_all(fd.get(), image, "trampoline"));
-  if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
-    return sys_fail(errno, "fcntl(trampoline, F_ADD_SEALS)");
-  }
-  return fd;
-}
-
-ExecVectors::ExecVectors(std::vector<std::string> arguments, std::span<const std::string> environment)
-    : arguments_(std::move(arguments)), environment_(environment.begin(), environment.end()) {
-  for (std::string& argument : arguments_) {
-    argv_.push_back(argument.data());
-  }
-  argv_.push_back(nullptr);
-  for (std::string& variable : environment_) {
-    envp_.push_back(variable.data());
-  }
-  envp_.push_back(nullptr);
-}
-
-ExecVectors trampoline_vectors(int socket, const std::string& path, std::span<const std::string> arguments,
-                               std::span<const std::string> environment) {
-  std::vector<std::string> all = {std::to_string(socket), path};
-  all.insert(all.end(), arguments.begin(), arguments.end());
-  return {std::move(all), environment};
-}
-
-int exec_trampoline(int trampoline, const ExecVectors& vectors) {
-  ::syscall(SYS_execveat, trampoline, "", vectors.argv(), vectors.envp(), AT_EMPTY_PATH);
-  return errno;
 }
 
 }  // namespace berth::launch

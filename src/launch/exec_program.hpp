@@ -2,12 +2,10 @@
 #pragma once
 
 #include <berth/base/error.hpp>
-#include <berth/sys/unique_fd.hpp>
 
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace berth::launch {
 
@@ -35,29 +33,5 @@ struct ExecAnnouncement {
 
 /// What the supervisor says when the kernel refused to execute `path`.
 [[nodiscard]] Error exec_error(const std::string& path, int errnum, const std::string& suspicion);
-
-/// The sealed memory file that holds the trampoline (see trampoline.c).
-Result<sys::UniqueFd> make_trampoline();
-
-/// argv and envp in the form that execve(2) takes, made while memory may still be allocated.
-class ExecVectors {
- public:
-  ExecVectors(std::vector<std::string> arguments, std::span<const std::string> environment);
-  [[nodiscard]] char* const* argv() const { return argv_.data(); }
-  [[nodiscard]] char* const* envp() const { return envp_.data(); }
-
- private:
-  std::vector<std::string> arguments_;
-  std::vector<std::string> environment_;
-  std::vector<char*> argv_;
-  std::vector<char*> envp_;
-};
-
-/// The vectors for executing `path` through the trampoline, which reports a failure on descriptor `socket`.
-ExecVectors trampoline_vectors(int socket, const std::string& path, std::span<const std::string> arguments,
-                               std::span<const std::string> environment);
-
-/// execveat(trampoline, ""). Returns errno, and only on failure. Allocates nothing.
-int exec_trampoline(int trampoline, const ExecVectors& vectors);
 
 }  // namespace berth::launch

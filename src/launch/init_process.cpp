@@ -18,7 +18,8 @@
 #include <chrono>
 #include <vector>
 
-#include "launch/exec_program.hpp"
+#include "launch/trampoline.h"
+#include "launch/trampoline.hpp"
 
 namespace berth::launch {
 namespace {
@@ -60,6 +61,7 @@ void InitProcess::run() noexcept {
       {"working directory", &InitProcess::enter_working_directory},
       {"program", &InitProcess::find_program},
       {"descriptors", &InitProcess::close_descriptors},
+      {"program", &InitProcess::hand_over},
       {"start", &InitProcess::await_start},
       {"hooks", &InitProcess::run_start_hooks},
       {"program", &InitProcess::execute},
@@ -183,6 +185,19 @@ Status InitProcess::close_descriptors() {
       {context_.options.start_socket, context_.options.hook_output, context_.options.hook_errors});
 }
 
+// Who is let into the pid namespace of a container that waits for `start` must not meet berth's binary there
+// (CVE-2019-5736): its process is the trampoline before it is Ready.
+Status InitProcess::hand_over() {
+  if (!prepared_.trampoline_takes_over) {
+    return {};
+  }
+  if (context_.options.start_socket >= 0) {
+    return execute_through_trampoline(kSaysReady | kAwaitsCommit | kAwaitsStart, context_.options.start_socket);
+  }
+  TRY(say_ready());  // the supervisor has enough to do until the trampoline can listen
+  return execute_through_trampoline(kAwaitsCommit);
+}
+
 Status InitProcess::await_start() {
   TRY(await_commit());
   if (context_.options.start_socket >= 0) {
@@ -242,9 +257,7 @@ Status InitProcess::run_start_hooks() {
       ::execve(hook.path.c_str(), vectors.argv(), vectors.envp());
       return Error::system(errno, fmt::format("execve({})", hook.path));
     }
-    std::vector<std::string> all = {"", hook.path};
-    all.insert(all.end(), arguments.begin(), arguments.end());
-    const ExecVectors vectors(std::move(all), hook.env);
+    const ExecVectors vectors = trampoline_vectors({}, hook.path, {}, arguments, hook.env);
     if (auto confined = confine(); !confined) {
       return std::move(confined).error();
     }

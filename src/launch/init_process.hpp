@@ -49,6 +49,7 @@ class InitProcess : public ContainerProcess {
   Status write_sysctls();
   Status seal();
   Status close_descriptors();
+  Status hand_over();
   Status await_start();
   Status run_start_hooks();
 

@@ -90,7 +90,7 @@ Result<Cloned> clone_into(std::uint64_t flags, int cgroup_fd) {
 }
 
 Result<sys::Child> receive_from_stage(channel::Channel& channel, sys::Child& stage) {
-  auto message = TRY(channel.receive());
+  auto message = TRY(receive(channel));
   if (!message) {
     return std::unexpected(death_error(stage));
   }

@@ -13,6 +13,7 @@
 #include <functional>
 #include <optional>
 
+#include "launch/exec_program.hpp"
 #include "launch/init_process.hpp"
 
 namespace berth::launch {
@@ -32,6 +33,10 @@ Result<Cloned> clone_into(std::uint64_t flags, int cgroup_fd);
 
 /// Takes the process that the stage has made, as a child of this one, and reaps the stage.
 Result<sys::Child> receive_from_stage(channel::Channel& channel, sys::Child& stage);
+
+/// The next message of the container's process, or nothing at the end of the stream. What the trampoline reports comes
+/// back as the error that it is; `announcement` is what it said before.
+Result<std::optional<channel::Message>> receive(channel::Channel& channel, const ExecAnnouncement& announcement = {});
 
 /// Waits until there is a message, or the end of the stream. A signal on `interrupt_fd` is an error.
 Status await_message(const channel::Channel& channel, int interrupt_fd);

@@ -9,12 +9,12 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 
 #include "launch/exec_program.hpp"
 #include "launch/host_sources.hpp"
 #include "launch/seccomp_listener.hpp"
 #include "launch/spawn.hpp"
+#include "launch/trampoline.hpp"
 
 namespace berth::launch {
 namespace {
@@ -43,6 +43,14 @@ Error interruption(int interrupt_fd) {
 
 }  // namespace
 
+Result<std::optional<channel::Message>> receive(channel::Channel& channel, const ExecAnnouncement& announcement) {
+  auto message = TRY(channel.receive());
+  if (message && message->type == channel::MessageType::kTrampolineFailed) {
+    return std::unexpected(trampoline_error(message->payload, announcement));
+  }
+  return message;
+}
+
 Status await_message(const channel::Channel& channel, int interrupt_fd) {
   const std::array<int, 2> fds = {channel.fd(), interrupt_fd};
   const auto readable = TRY(sys::wait_readable(fds, std::chrono::milliseconds(-1)));
@@ -53,7 +61,7 @@ Result<sys::UniqueFd> await_ready(channel::Channel& channel, sys::Child& child, 
                                   const std::function<Status()>& run_hooks) {
   for (;;) {
     TRY(await_message(channel, interrupt_fd));
-    auto message = TRY(channel.receive());
+    auto message = TRY(receive(channel));
     if (!message) {
       return std::unexpected(death_error(child));
     }
@@ -67,12 +75,17 @@ Result<sys::UniqueFd> await_ready(channel::Channel& channel, sys::Child& child, 
 
 Result<ProcessContext> make_process_context(const plan::Process& process, const security::FilterProgram* filter,
                                             const PassedDescriptors& passed) {
+  ProcessContext context{.process = process, .filter = filter, .trampoline = {}, .passed = passed};
+  // Without no_new_privs a filter needs CAP_SYS_ADMIN when it is loaded, which is as late as possible: the capability
+  // stays until then, and goes with the last call before exec.
+  context.filter_needs_admin = filter != nullptr && !process.no_new_privileges;
   // A label is for the next exec, which then must be that of the program; see ensure_sealed_self.
-  const bool has_label = !process.selinux_label.empty() || !process.apparmor_profile.empty();
-  return ProcessContext{.process = process,
-                        .filter = filter,
-                        .trampoline = has_label ? sys::UniqueFd() : TRY(make_trampoline()),
-                        .passed = passed};
+  if (process.selinux_label.empty() && process.apparmor_profile.empty()) {
+    context.trampoline =
+        TRY(make_trampoline(filter, process.capabilities.value_or(plan::Capabilities{}), context.filter_needs_admin));
+    context.trampoline_takes_over = filter == nullptr || !filter->notifies();
+  }
+  return context;
 }
 
 Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd, const SeccompReceiver& receiver,
@@ -80,14 +93,9 @@ Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd, const Secc
   ExecAnnouncement announcement;
   bool executing = false;
   for (;;) {
-    auto message = TRY(channel.receive());
+    auto message = TRY(receive(channel, announcement));
     if (!message) {
       break;
-    }
-    if (message->type == channel::MessageType::kExecFailed) {
-      int errnum = EIO;
-      std::memcpy(&errnum, message->payload.data(), std::min(message->payload.size(), sizeof errnum));
-      return std::unexpected(exec_error(announcement.path, errnum, announcement.suspicion));
     }
     if (message->type == channel::MessageType::kStartHooks) {
       TRY(hooks_begin ? hooks_begin() : Status());
@@ -107,7 +115,12 @@ Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd, const Secc
 }
 
 Status LaunchedProcess::commit(bool waits_for_start, const SeccompReceiver& receiver) {
-  TRY(channel_.send(channel::MessageType::kCommitted));
+  auto sent = channel_.send(channel::MessageType::kCommitted);
+  if (!sent && sent.error().is(EPIPE)) {
+    // It ended on its way from Ready to its trampoline, and has said why.
+    return await_exec(channel_, child_.pidfd(), receiver);
+  }
+  TRY(std::move(sent));
   if (waits_for_start) {
     channel_.close();
   } else {
@@ -137,6 +150,8 @@ Result<LaunchedProcess> launch(const plan::ContainerPlan& plan, cgroup::Cgroup& 
                       .cgroup_view = cgroup_view,
                       .process = TRY(make_process_context(plan.process, filter ? &*filter : nullptr, options.passed)),
                       .host_sources = TRY(open_host_sources(plan, namespaces))};
+  // Their end is what the announcement waits for, and they are run here.
+  context.process.trampoline_takes_over = context.process.trampoline_takes_over && plan.hooks.start_container.empty();
   context.process.is_first = plan.namespaces.creates(static_cast<unsigned>(CLONE_NEWPID));
   sys::SocketPair sockets = TRY(sys::SocketPair::create());
   channel::Channel channel(std::move(sockets.first));

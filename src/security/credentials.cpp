@@ -114,12 +114,12 @@ Status set_capability_sets(const sys::CapabilitySets& sets) {
   return status;
 }
 
-Status set_ambient(const plan::Capabilities& capabilities) {
+Status set_ambient(std::uint64_t inheritable, std::uint64_t ambient) {
   // The kernel keeps ambient within inheritable: without that, capset(2) has emptied it (capabilities(7)).
-  if (capabilities.inheritable != 0 && ::cap_reset_ambient() < 0) {
+  if (inheritable != 0 && ::cap_reset_ambient() < 0) {
     return sys_fail(errno, "clear the ambient capabilities");
   }
-  return for_each_capability(capabilities.ambient, [](unsigned capability) -> Status {
+  return for_each_capability(ambient, [](unsigned capability) -> Status {
     if (::cap_set_ambient(static_cast<cap_value_t>(capability), CAP_SET) == 0) {
       return {};
     }
@@ -150,11 +150,18 @@ Status become_namespace_root(bool keep_groups) {
   return {};
 }
 
-Status apply_credentials(const plan::User& user, const plan::Capabilities& capabilities, std::uint64_t also_permitted) {
+Status apply_credentials(const plan::User& user, const plan::Capabilities& capabilities, const KeptCapabilities& kept) {
   const std::uint64_t known = TRY(known_capabilities());
+  const std::uint64_t kept_over_exec = kept.over_exec ? kept.capabilities : 0;
+  if (kept_over_exec != 0) {
+    // What is no longer in the bounding set cannot become inheritable.
+    sys::CapabilitySets sets = TRY(sys::get_capabilities());
+    sets.inheritable |= kept_over_exec;
+    TRY(set_capability_sets(sets));
+  }
   // First, while CAP_SETPCAP is still there. Dropping one that is absent already costs as much as looking.
   TRY(for_each_capability(known & ~capabilities.bounding, drop_from_bounding_set));
-  const std::uint64_t permitted = capabilities.permitted | also_permitted;
+  const std::uint64_t permitted = capabilities.permitted | kept.capabilities;
   if (user.uid != 0 && permitted != 0) {
     // Else leaving uid 0 would clear the permitted set; exec takes the flag back.
     TRY(sys::process_control(PR_SET_KEEPCAPS, 1, 0, "PR_SET_KEEPCAPS"));
@@ -163,10 +170,10 @@ Status apply_credentials(const plan::User& user, const plan::Capabilities& capab
   // With an empty list too: the caller's groups are not the container's (CVE-2022-2989, CVE-2022-36109).
   TRY(user.keep_groups ? Status() : set_supplementary_groups(user.additional_gids));
   TRY(set_user_id(user.uid));
-  TRY(set_capability_sets({.effective = capabilities.effective | also_permitted,
+  TRY(set_capability_sets({.effective = capabilities.effective | kept.capabilities,
                            .permitted = permitted,
-                           .inheritable = capabilities.inheritable}));
-  TRY(set_ambient(capabilities));
+                           .inheritable = capabilities.inheritable | kept_over_exec}));
+  TRY(set_ambient(capabilities.inheritable | kept_over_exec, capabilities.ambient | kept_over_exec));
   sys::set_umask(user.umask);
   return {};
 }

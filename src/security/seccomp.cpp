@@ -206,9 +206,13 @@ Result<FilterProgram> FilterProgram::compile(const plan::Seccomp& seccomp, const
   return program;
 }
 
-Status FilterProgram::load() const {
+std::uint64_t FilterProgram::load_flags() const {
   // The kernel takes this flag with a listener only.
-  TRY(sys::set_seccomp_filter(instructions_, flags_ & ~std::uint64_t{SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV}));
+  return flags_ & ~std::uint64_t{SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV};
+}
+
+Status FilterProgram::load() const {
+  TRY(sys::set_seccomp_filter(instructions_, load_flags()));
   return {};
 }
 

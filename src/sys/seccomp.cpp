@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace berth::sys {
 
@@ -20,17 +21,23 @@ Result<int> set_seccomp_filter(std::span<const sock_filter> program, std::uint64
     return static_cast<int>(result);
   }
   // A positive result is the thread that SECCOMP_FILTER_FLAG_TSYNC could not take along.
-  Error error = Error::system(
+  Error error = seccomp_error(
       result > 0 ? EBUSY : errno,
       fmt::format("seccomp(SECCOMP_SET_MODE_FILTER, flags {:#x}, {} instructions)", flags, program.size()));
+  if (listens && error.is(EBUSY)) {
+    error.add_hint("a filter that this process is already under has a listener, and the kernel takes only one");
+  }
+  return std::unexpected(std::move(error));
+}
+
+Error seccomp_error(int errnum, std::string operation) {
+  Error error = Error::system(errnum, std::move(operation));
   if (error.is(EACCES)) {
     error.add_hint("it needs process.noNewPrivileges or CAP_SYS_ADMIN");
   } else if (error.is(EINVAL)) {
     error.add_hint("the kernel does not know one of linux.seccomp.flags");
-  } else if (listens && error.is(EBUSY)) {
-    error.add_hint("a filter that this process is already under has a listener, and the kernel takes only one");
   }
-  return std::unexpected(std::move(error));
+  return error;
 }
 
 }  // namespace berth::sys

@@ -26,10 +26,10 @@ bool follows(Sequence::Begin begin, const std::vector<MessageType>& messages) {
 TEST_CASE("the launches that are drawn in the header may happen") {
   using enum MessageType;
   const auto launch = Sequence::Begin::kLaunch;
-  CHECK(follows(launch, {kProceed, kReady, kCommitted, kExecuting, kExecFailed}));
+  CHECK(follows(launch, {kProceed, kReady, kCommitted, kExecuting, kTrampolineFailed}));
   CHECK(follows(launch, {kProceed, kHooksWanted, kHooksDone, kReady, kCommitted, kExecuting}));
   CHECK(follows(launch, {kProceed, kCloned, kProceed, kReady, kCommitted, kFailure}));
-  CHECK(follows(Sequence::Begin::kStart, {kStart, kExecuting, kExecFailed}));
+  CHECK(follows(Sequence::Begin::kStart, {kStart, kExecuting, kTrampolineFailed}));
   CHECK(follows(Sequence::Begin::kStart, {kStart, kStartHooks, kExecuting}));
 }
 

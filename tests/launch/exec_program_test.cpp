@@ -1,13 +1,9 @@
 #include "launch/exec_program.hpp"
 
 #include <elf.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -126,25 +122,6 @@ TEST_CASE("a file that may not be executed says why") {
   const auto directory = find_program("directory", programs.environment());
   REQUIRE_FALSE(directory.has_value());
   CHECK(directory.error().message().find("it is a directory") != std::string::npos);
-}
-
-TEST_CASE("the trampoline is sealed against every change") {
-  const auto trampoline = make_trampoline();
-  REQUIRE(trampoline.has_value());
-  CHECK(::fcntl(trampoline->get(), F_GET_SEALS) == (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE));
-  CHECK(::pwrite(trampoline->get(), "x", 1, 0) < 0);
-  CHECK(errno == EPERM);
-}
-
-TEST_CASE("vectors hold what execve takes") {
-  const ExecVectors vectors =
-      trampoline_vectors(7, "/bin/x", std::vector<std::string>{"x", "y"}, std::vector<std::string>{"A=b"});
-  CHECK(std::string(vectors.argv()[0]) == "7");
-  CHECK(std::string(vectors.argv()[1]) == "/bin/x");
-  CHECK(std::string(vectors.argv()[3]) == "y");
-  CHECK(vectors.argv()[4] == nullptr);
-  CHECK(std::string(vectors.envp()[0]) == "A=b");
-  CHECK(vectors.envp()[1] == nullptr);
 }
 
 TEST_CASE("what is announced of an exec arrives, whatever the path is called") {

@@ -69,7 +69,7 @@ std::string expected(const plan::User& user, const plan::Capabilities& capabilit
 
 std::string applied(const plan::User& user, const plan::Capabilities& capabilities, std::uint64_t also = 0) {
   return in_child([&] {
-    const Status status = security::apply_credentials(user, capabilities, also);
+    const Status status = security::apply_credentials(user, capabilities, {.capabilities = also});
     return status ? credentials() : status.error().message();
   });
 }
@@ -154,10 +154,10 @@ TEST_CASE("what the caller had as ambient or inheritable does not stay") {
       plan::Capabilities first = caller;
       first.permitted |= bit(CAP_SETPCAP) | bit(CAP_SETUID) | bit(CAP_SETGID);
       first.effective |= bit(CAP_SETPCAP) | bit(CAP_SETUID) | bit(CAP_SETGID);
-      if (Status status = security::apply_credentials({}, first, 0); !status) {
+      if (Status status = security::apply_credentials({}, first, {}); !status) {
         return status.error().message();
       }
-      const Status status = security::apply_credentials({}, wanted, 0);
+      const Status status = security::apply_credentials({}, wanted, {});
       return status ? credentials() : status.error().message();
     });
     CHECK(outcome == expected({}, wanted));
@@ -173,7 +173,7 @@ TEST_CASE("a capability kept for the filter goes with finish_capabilities") {
   const std::uint64_t also = bit(CAP_SYS_ADMIN);
   CHECK(applied(user, capabilities, also) == expected(user, capabilities, also));
   CHECK(in_child([&] {
-          if (Status status = security::apply_credentials(user, capabilities, also); !status) {
+          if (Status status = security::apply_credentials(user, capabilities, {.capabilities = also}); !status) {
             return status.error().message();
           }
           if (Status status = security::finish_capabilities(capabilities); !status) {
@@ -190,8 +190,8 @@ TEST_CASE("a refused capability is named") {
   const plan::Capabilities narrow = {.bounding = kSome, .effective = kSome, .permitted = kSome};
   const auto after_narrowing = [&](const plan::Capabilities& wanted) {
     return in_child([&] {
-      const Status first = security::apply_credentials({}, narrow, 0);
-      const Status second = security::apply_credentials({}, wanted, 0);
+      const Status first = security::apply_credentials({}, narrow, {});
+      const Status second = security::apply_credentials({}, wanted, {});
       return !first ? first.error().message() : second ? "accepted" : second.error().message();
     });
   };
@@ -226,7 +226,7 @@ TEST_CASE("ids that a user namespace lacks, and groups that it denies, are told"
       if (!enter_user_namespace()) {
         return std::string("refused");
       }
-      const Status status = security::apply_credentials(user, {}, 0);
+      const Status status = security::apply_credentials(user, {}, {});
       return status ? credentials() : status.error().message();
     });
   };

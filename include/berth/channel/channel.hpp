@@ -14,7 +14,8 @@
 //            hooks
 //            <---------------------------------------------------- Executing, then the end of the stream: exec worked
 //
-// At any point the container's process may say Failure {Error} and end. The end of the stream before Ready or
+// At any point the container's process may say Failure {Error} and end, or, once the trampoline has taken over,
+// TrampolineFailed {what, errno}. The end of the stream before Ready or
 // before Executing means that it died. A process that reads the end of the stream before Committed ends itself.
 #pragma once
 
@@ -40,7 +41,7 @@ enum class MessageType : std::uint8_t {
   kCommitted,
   kStart,
   kExecuting,
-  kExecFailed,  ///< by the trampoline: a bare errno
+  kTrampolineFailed,  ///< what, and a bare errno
   kFailure,
   kStartHooks,
 };

@@ -28,8 +28,8 @@ struct ExecOptions {
 };
 
 /// Makes a process in the cgroup and the namespaces of `init`, the container's first process, which stands right before
-/// its exec of plan.process.args: as launch() does. The caller must run from a sealed self: the new process is seen by
-/// those of the container.
+/// its exec of plan.process.args: as launch() does. The caller must run from a sealed self where those of the container
+/// see the process before it is the trampoline.
 Result<LaunchedProcess> exec(const plan::ContainerPlan& plan, const sys::Pidfd& init, cgroup::Cgroup& cgroup,
                              const ExecOptions& options);
 

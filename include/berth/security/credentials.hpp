@@ -15,13 +15,18 @@ Result<std::uint64_t> known_capabilities();
 /// unless they are to stay.
 Status become_namespace_root(bool keep_groups);
 
-/// Gives up everything that the container's program must not have, in the only order that works: bounding set,
-/// keep-capabilities, groups, gid, uid, then the capability sets, ambient last, and the umask. `also_permitted` is a
-/// mask of capabilities to keep in permitted and effective beyond the plan's, until finish_capabilities():
-/// CAP_SYS_ADMIN for a filter that is loaded without no_new_privs.
-Status apply_credentials(const plan::User& user, const plan::Capabilities& capabilities, std::uint64_t also_permitted);
+/// Capabilities that a process keeps beyond those of its plan, for a while.
+struct KeptCapabilities {
+  std::uint64_t capabilities = 0;  ///< mask
+  bool over_exec = false;          ///< over the exec of another program of ours too: inheritable and ambient
+};
 
-/// Takes permitted and effective down to the plan's. One capset(2), allocates nothing: it runs under the filter.
+/// Gives up everything that the container's program must not have, in the only order that works: bounding set,
+/// keep-capabilities, groups, gid, uid, then the capability sets, ambient last, and the umask. What is `kept` is taken
+/// away by finish_capabilities(): CAP_SYS_ADMIN for a filter that is loaded without no_new_privs.
+Status apply_credentials(const plan::User& user, const plan::Capabilities& capabilities, const KeptCapabilities& kept);
+
+/// Takes the sets down to the plan's. One capset(2), allocates nothing: it runs under the filter.
 Status finish_capabilities(const plan::Capabilities& capabilities);
 
 }  // namespace berth::security

@@ -29,6 +29,8 @@ class FilterProgram {
   [[nodiscard]] Status load() const;
   /// The same with a listener, whose descriptor (close-on-exec) it gives.
   [[nodiscard]] Result<int> load_with_listener() const;
+  /// SECCOMP_FILTER_FLAG_* as load() gives them.
+  [[nodiscard]] std::uint64_t load_flags() const;
   [[nodiscard]] const std::vector<sock_filter>& instructions() const { return instructions_; }
 
  private:

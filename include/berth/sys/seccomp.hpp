@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 
 namespace berth::sys {
 
@@ -14,5 +15,8 @@ namespace berth::sys {
 /// descriptor (close-on-exec) if `flags` (SECCOMP_FILTER_FLAG_*) ask for one, else 0. Allocates nothing unless it
 /// fails.
 Result<int> set_seccomp_filter(std::span<const sock_filter> program, std::uint64_t flags);
+
+/// Why the kernel refused a filter.
+[[nodiscard]] Error seccomp_error(int errnum, std::string operation);
 
 }  // namespace berth::sys
