@@ -11,6 +11,7 @@
 #include <berth/spec/default_config.hpp>
 #include <berth/spec/features.hpp>
 #include <berth/sys/file.hpp>
+#include <berth/sys/memory.hpp>
 #include <berth/sys/signal.hpp>
 
 #include <fcntl.h>
@@ -165,7 +166,11 @@ int report(const Error& error, Command command = Command::kNone) {
   return command == Command::kExec ? kExecFailure : kFailure;
 }
 
+// What a start takes of it.
+constexpr std::size_t kUsualHeap = std::size_t{192} * 1024;
+
 int run_command_line(int argc, char** argv) {
+  sys::populate_heap(kUsualHeap);
   if (auto opened = sys::occupy_standard_descriptors(); !opened) {
     return report(opened.error());
   }

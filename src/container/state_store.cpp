@@ -72,7 +72,7 @@ Status ContainerDirectory::unlock() const {
 
 Result<bool> ContainerDirectory::lock(LockKind kind) const {
   const int operation = (kind == LockKind::kShared ? LOCK_SH : LOCK_EX) | LOCK_NB;
-  const auto end = std::chrono::steady_clock::now() + kLockTimeout;
+  std::optional<std::chrono::steady_clock::time_point> end;  // most locks are free: no clock is read for them
   for (;;) {
     auto locked = sys::lock_file(fd(), operation, id_);
     if (locked) {
@@ -81,7 +81,9 @@ Result<bool> ContainerDirectory::lock(LockKind kind) const {
     if (!locked.error().is(EWOULDBLOCK)) {
       return std::unexpected(std::move(locked).error());
     }
-    if (std::chrono::steady_clock::now() >= end) {
+    const auto now = std::chrono::steady_clock::now();
+    end = end.value_or(now + kLockTimeout);
+    if (now >= *end) {
       return fail(ErrorKind::kState, "container \"{}\" is in use by another command for {} s", id_,
                   kLockTimeout.count() / 1000);
     }

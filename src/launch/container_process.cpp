@@ -58,8 +58,16 @@ Status ContainerProcess::await_proceed() {
   return {};
 }
 
+Status ContainerProcess::need_procfs() {
+  if (!proc_) {
+    proc_ = TRY(path::ProcDir::open());
+  }
+  return {};
+}
+
 Status ContainerProcess::set_attributes() {
   if (process_.oom_score_adj) {
+    TRY(need_procfs());
     TRY(procattr::set_oom_score(*proc_, *process_.oom_score_adj));
   }
   return procattr::apply(process_);
@@ -89,10 +97,13 @@ Status ContainerProcess::set_labels() {
   if (process_.selinux_label.empty() && process_.apparmor_profile.empty()) {
     return {};
   }
+  TRY(need_procfs());
   return security::set_exec_label(*proc_, process_.selinux_label, process_.apparmor_profile);
 }
 
 Status ContainerProcess::drop_privileges() {
+  // From here on paths of the container's are followed, which /proc/self/fd could lead through it.
+  proc_.reset();
   const plan::Capabilities capabilities = process_.capabilities.value_or(plan::Capabilities{});
   // Here as root, who may pass directories that the container's user may not; if even root may not, then below.
   working_directory_entered_ = ::chdir(process_.cwd.c_str()) == 0;
@@ -145,7 +156,6 @@ Status ContainerProcess::keep_descriptors(std::vector<int> needed) {
 Status ContainerProcess::close_descriptors(std::initializer_list<int> also) {
   // Blocked and ignored signals survive execve(2), and the caller's (a script's, a nohup's) are not the container's.
   sys::reset_signals();
-  proc_.reset();
   // The supervisor took this long; what follows outlives it, unless it dies before it says Committed.
   TRY(sys::process_control(PR_SET_PDEATHSIG, 0, 0, "PR_SET_PDEATHSIG"));
   std::vector<int> needed = {prepared_.trampoline.get(), terminal_.get()};

@@ -101,13 +101,15 @@ class ContainerProcess {
   plan::Process& process_;
   ProcessContext& prepared_;
   channel::Channel channel_;
-  std::optional<path::ProcDir> proc_;
-  sys::UniqueFd terminal_;  ///< the master, until it was sent with Ready
+  std::optional<path::ProcDir> proc_;  ///< of this process' pid namespace
+  sys::UniqueFd terminal_;             ///< the master, until it was sent with Ready
   std::string program_;
   pid_t host_pid_ = 0;  ///< this process in the supervisor's pid namespace
   bool working_directory_entered_ = false;
 
  private:
+  /// Opens a private procfs unless there is one in proc_.
+  Status need_procfs();
   Status drop_admin() const;
   Status announce(std::string_view doubt, const std::optional<sys::SharedWord>& word);
   void report(Error error, std::string_view step);

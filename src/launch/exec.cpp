@@ -1,6 +1,7 @@
 #include <berth/launch/exec.hpp>
 #include <berth/procattr/attributes.hpp>
 #include <berth/security/seccomp.hpp>
+#include <berth/sys/memory.hpp>
 #include <berth/sys/socket.hpp>
 
 #include "launch/exec_process.hpp"
@@ -25,6 +26,7 @@ Result<LaunchedProcess> exec(const plan::ContainerPlan& plan, const sys::Pidfd& 
   context.join_flags = options.namespaces;
   Cloned cloned = TRY(clone_into(0, cgroup.clone_fd()));
   if (!cloned.process) {
+    sys::populate_written();
     channel.close();
     ExecProcess(context, channel::Channel(std::move(sockets.second))).run();
   }
@@ -32,6 +34,7 @@ Result<LaunchedProcess> exec(const plan::ContainerPlan& plan, const sys::Pidfd& 
   sockets.second.reset();
   TRY(cgroup.add(stage.pid(), cloned.into_cgroup));
   TRY(channel.send(channel::MessageType::kProceed));
+  sys::populate_written();  // while the new process is at work
   // In a paused container it comes to nothing before somebody resumes that.
   TRY(await_message(channel, options.interrupt_fd));
   sys::Child child = TRY(receive_from_stage(channel, stage));

@@ -27,7 +27,7 @@ namespace berth::launch {
 void ExecProcess::run() noexcept {
   static constexpr auto kSteps = std::to_array<Step<ExecProcess>>({
       {"start", &ExecProcess::await_proceed},
-      {"private /proc", &ExecProcess::open_proc},
+      {"/proc", &ExecProcess::open_proc},
       {"host's descriptors", &ExecProcess::close_host_descriptors},
       {"namespaces", &ExecProcess::join_namespaces},
       {"session keyring", &ExecProcess::join_keyring},
@@ -53,9 +53,8 @@ Status ExecProcess::open_proc() {
   if (!process_.oom_score_adj && process_.selinux_label.empty() && process_.apparmor_profile.empty()) {
     return {};
   }
-  // Here, in the host's mount namespace: inside, the kernel may refuse a new procfs to a user namespace. The score is
-  // set here too, because to lower it takes the caller's rights.
-  proc_ = TRY(path::ProcDir::open());
+  // Here, in the caller's mount namespace. The score is set here too, because to lower it takes the caller's rights.
+  proc_ = TRY(path::ProcDir::open_mounted());
   return process_.oom_score_adj ? procattr::set_oom_score(*proc_, *process_.oom_score_adj) : Status();
 }
 
@@ -141,7 +140,6 @@ Status ExecProcess::hand_over() {
 }
 
 Status ExecProcess::enter_pid_namespace() {
-  proc_.reset();
   TRY(keep_descriptors({terminal_.get(), prepared_.trampoline.get()}));
   // /proc/PID/environ: the caller's environment is nobody's business.
   for (char** variable = environ; *variable != nullptr; ++variable) {

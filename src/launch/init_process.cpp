@@ -111,8 +111,8 @@ Status InitProcess::configure_network() {
 }
 
 Status InitProcess::mount() {
-  proc_ = TRY(path::ProcDir::open());
-  TRY(rootfs_.mount_all(*proc_));
+  TRY(rootfs_.mount_all());
+  proc_ = rootfs_.take_procfs();
   return rootfs_.make_devices();
 }
 
@@ -173,7 +173,7 @@ Status InitProcess::pivot() {
 
 Status InitProcess::write_sysctls() {
   TRY(ns::set_names(plan_.namespaces.hostname, plan_.namespaces.domainname));
-  return ns::write_sysctls(plan_.namespaces.sysctls);
+  return ns::write_sysctls(plan_.namespaces.sysctls, proc_ ? &*proc_ : nullptr);
 }
 
 Status InitProcess::seal() {

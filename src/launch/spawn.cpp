@@ -3,6 +3,7 @@
 #include <berth/ns/id_map.hpp>
 #include <berth/rdt/resctrl.hpp>
 #include <berth/sys/file.hpp>
+#include <berth/sys/memory.hpp>
 
 #include <sched.h>
 #include <signal.h>
@@ -73,6 +74,12 @@ Status equip(const InitContext& context, pid_t pid, net::MovedDevices& devices) 
   return devices.move(context.plan.net_devices, joined >= 0 ? joined : created.get());
 }
 
+// Whether the container's limit lets its process have pages that it may not need: some 300 KiB.
+bool has_room(const plan::MemoryLimits& memory) {
+  constexpr std::int64_t kEnough = std::int64_t{8} * 1024 * 1024;
+  return !memory.limit || *memory.limit < 0 || *memory.limit >= kEnough;
+}
+
 }  // namespace
 
 // Kernels before 5.7 do not know CLONE_INTO_CGROUP: there the process is added by its pid, while it waits.
@@ -139,6 +146,9 @@ Result<sys::Child> spawn(InitContext& context, cgroup::Cgroup& cgroup, channel::
     return std::unexpected(explain_clone(std::move(cloned).error(), flags));
   }
   if (!cloned->process) {
+    if (has_room(context.plan.resources.memory)) {
+      sys::populate_written();
+    }
     channel.close();
     channel::Channel own(std::move(peer));
     if (plan.staged) {
@@ -158,6 +168,7 @@ Result<sys::Child> spawn(InitContext& context, cgroup::Cgroup& cgroup, channel::
     TRY(equip(context, process.pid(), devices));
   }
   TRY(channel.send(channel::MessageType::kProceed, std::to_string(process.pid())));
+  sys::populate_written();  // while the new process is at work
   if (!plan.staged) {
     return process;
   }

@@ -13,7 +13,8 @@
 namespace berth::net {
 namespace {
 
-constexpr std::size_t kBufferSize = std::size_t{32} * 1024;  // what the kernel fills at most for one read of a dump
+constexpr std::size_t kDumpSize = std::size_t{32} * 1024;   // what the kernel fills at most for one read of a dump
+constexpr std::size_t kAnswerSize = std::size_t{4} * 1024;  // an acknowledgement, which may hold the request
 
 int hand_on(const nlmsghdr* message, void* data) {
   const auto& each = *static_cast<const std::function<void(const nlmsghdr&)>*>(data);
@@ -57,7 +58,7 @@ Status NetlinkSocket::exchange(Request& request, std::string_view what,
   if (::mnl_socket_sendto(socket_.get(), message, message->nlmsg_len) < 0) {
     return sys_fail(errno, "{}: send", what);
   }
-  std::vector<char> buffer(kBufferSize);
+  std::vector<char> buffer(each ? kDumpSize : kAnswerSize);
   for (;;) {
     const ssize_t length = ::mnl_socket_recvfrom(socket_.get(), buffer.data(), buffer.size());
     if (length < 0) {

@@ -132,15 +132,24 @@ Status create_time_namespace(std::span<const plan::TimeOffset> offsets) {
   return {};
 }
 
-Status write_sysctls(std::span<const plan::Sysctl> sysctls) {
+Status write_sysctls(std::span<const plan::Sysctl> sysctls, const path::ProcDir* proc) {
+  const auto write_to = [sysctls](const path::ProcDir& directory) -> Status {
+    for (const plan::Sysctl& sysctl : sysctls) {
+      TRY_CONTEXT(directory.write("sys/" + sysctl.path, sysctl.value), "sysctl {}", sysctl.path);
+    }
+    return {};
+  };
   if (sysctls.empty()) {
     return {};
   }
-  const path::ProcDir proc = TRY(path::ProcDir::open_full());
-  for (const plan::Sysctl& sysctl : sysctls) {
-    TRY_CONTEXT(proc.write("sys/" + sysctl.path, sysctl.value), "sysctl {}", sysctl.path);
+  if (proc != nullptr) {
+    auto written = write_to(*proc);
+    if (written || !written.error().is(EXDEV)) {
+      return written;
+    }
+    // The configuration has mounted something over one of them.
   }
-  return {};
+  return write_to(TRY(path::ProcDir::open_full()));
 }
 
 Status set_names(const std::string& hostname, const std::string& domainname) {

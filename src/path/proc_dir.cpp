@@ -54,6 +54,10 @@ Result<ProcDir> ProcDir::open_full() {
   return ProcDir(TRY_CONTEXT(new_or_mounted(false), "private procfs"));
 }
 
+Result<ProcDir> ProcDir::open_mounted() {
+  return ProcDir(TRY(mounted_instance()));
+}
+
 Result<sys::UniqueFd> ProcDir::open_file(const std::string& path, int flags) const {
   open_how how{};
   how.flags = static_cast<unsigned>(flags);

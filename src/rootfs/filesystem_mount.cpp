@@ -118,8 +118,9 @@ Status make_filesystem_of_device(const plan::Rootfs& plan, const plan::Mount& mo
   return {};
 }
 
-Status mount_filesystem(const path::RootDir& root, const plan::Mount& mount, MountSource& source,
-                        const plan::Rootfs& plan, std::vector<DeferredReadonly>& deferred, KeptDescriptors& kept) {
+Result<sys::UniqueFd> mount_filesystem(const path::RootDir& root, const plan::Mount& mount, MountSource& source,
+                                       const plan::Rootfs& plan, std::vector<DeferredReadonly>& deferred,
+                                       KeptDescriptors& kept) {
   MountTarget target = TRY(open_mount_target(root, mount, -1));
   auto made = source.trees.empty() ? make_filesystem(mount, &target, plan, source.user_namespace.get(), kept)
                                    : std::move(source.trees.front());
@@ -141,13 +142,12 @@ Status mount_filesystem(const path::RootDir& root, const plan::Mount& mount, Mou
     const sys::UniqueFd directory = TRY(sys::open_at(made->get(), ".", O_RDONLY | O_DIRECTORY));
     TRY(sys::set_attribute(directory.get(), kLabelAttribute, plan.mount_label, mount.destination));
   }
+  kept.take(std::move(target.fd));
   if (readonly_is_deferred(mount)) {
     deferred.push_back({std::move(*made), mount.destination});
-  } else {
-    kept.take(std::move(*made));
+    return sys::UniqueFd();
   }
-  kept.take(std::move(target.fd));
-  return {};
+  return std::move(*made);
 }
 
 }  // namespace berth::rootfs

@@ -17,9 +17,10 @@ Status make_filesystem_of_device(const plan::Rootfs& plan, const plan::Mount& mo
 
 /// Makes the file system, unless it is in `source` already, and attaches it, with the label of `plan`. A tmpfs, and
 /// whatever goes onto /dev, is left writable if it is to be read-only, and remembered in `deferred`: other mounts and
-/// devices still need to make their places in it.
-Status mount_filesystem(const path::RootDir& root, const plan::Mount& mount, MountSource& source,
-                        const plan::Rootfs& plan, std::vector<DeferredReadonly>& deferred, KeptDescriptors& kept);
+/// devices still need to make their places in it. Gives the mount's descriptor unless it is remembered there.
+Result<sys::UniqueFd> mount_filesystem(const path::RootDir& root, const plan::Mount& mount, MountSource& source,
+                                       const plan::Rootfs& plan, std::vector<DeferredReadonly>& deferred,
+                                       KeptDescriptors& kept);
 /// fsconfig(2) of one option, with or without a value.
 Status set_option(int context, const std::string& key, const std::optional<std::string>& value);
 

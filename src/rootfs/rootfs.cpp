@@ -26,6 +26,11 @@ mount_attr readonly_attribute() {
   return attributes;
 }
 
+bool is_whole_procfs(const plan::Mount& mount) {
+  const std::uint64_t attributes = mount.attributes.set | mount.recursive_attributes.set;
+  return mount.type == "proc" && mount.fs_options.empty() && (attributes & MOUNT_ATTR_RDONLY) == 0;
+}
+
 // Without a mount namespace every mount would be one of the host.
 Status check_needs_no_mounts(const plan::Rootfs& plan) {
   const auto refuse = [](const char* pointer) {
@@ -116,19 +121,27 @@ Status RootfsBuilder::mount_one(const plan::Mount& mount, MountSource& source) {
       return mount_bind(root_, mount, source, kept_);
     case plan::MountKind::kCgroup:
       return mount_cgroup(root_, mount, source, options_, plan_.mount_label, kept_);
-    case plan::MountKind::kFilesystem:
-      return mount_filesystem(root_, mount, source, plan_, deferred_readonly_, kept_);
+    case plan::MountKind::kFilesystem: {
+      sys::UniqueFd made = TRY(mount_filesystem(root_, mount, source, plan_, deferred_readonly_, kept_));
+      if (!procfs_ && made.valid() && is_whole_procfs(mount)) {
+        procfs_ = path::ProcDir::of_own_mount(std::move(made));
+      } else {
+        kept_.take(std::move(made));
+      }
+      return {};
+    }
     case plan::MountKind::kRemount:
       return remount(root_, mount, deferred_readonly_, kept_);
   }
   return {};
 }
 
-Status RootfsBuilder::mount_all(const path::ProcDir& proc) {
+Status RootfsBuilder::mount_all() {
   if (!options_.mount_namespace) {
     return {};
   }
   if (options_.no_pivot) {
+    const path::ProcDir proc = TRY(path::ProcDir::open());
     host_kernel_mounts_ = TRY(open_host_kernel_mounts(proc));
   }
   const sys::FileModeMask exact_modes(0);

@@ -116,8 +116,9 @@ Status set_capability_sets(const sys::CapabilitySets& sets) {
 
 Status set_ambient(std::uint64_t inheritable, std::uint64_t ambient) {
   // The kernel keeps ambient within inheritable: without that, capset(2) has emptied it (capabilities(7)).
-  if (inheritable != 0 && ::cap_reset_ambient() < 0) {
-    return sys_fail(errno, "clear the ambient capabilities");
+  if (inheritable != 0) {
+    // One call; libcap's cap_reset_ambient(3) makes one for each capability.
+    TRY(sys::process_control(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, "PR_CAP_AMBIENT_CLEAR_ALL"));
   }
   return for_each_capability(ambient, [](unsigned capability) -> Status {
     if (::cap_set_ambient(static_cast<cap_value_t>(capability), CAP_SET) == 0) {

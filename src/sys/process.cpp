@@ -1,3 +1,4 @@
+#include <berth/sys/memory.hpp>
 #include <berth/sys/process.hpp>
 
 #include <poll.h>
@@ -121,6 +122,7 @@ Result<std::optional<ClonedProcess>> clone_process(std::uint64_t flags, int cgro
     return sys_fail(errno, "clone3(flags {:#x})", arguments.flags);
   }
   if (pid == 0) {
+    populate_code();
     return std::optional<ClonedProcess>();
   }
   return std::optional<ClonedProcess>(ClonedProcess{static_cast<pid_t>(pid), Pidfd(UniqueFd(pidfd))});
@@ -165,7 +167,7 @@ pid_t own_pid() {
 Result<bool> poll_events(std::span<pollfd> polled, std::chrono::milliseconds timeout) {
   using Clock = std::chrono::steady_clock;
   const bool forever = timeout.count() < 0;
-  const Clock::time_point end = Clock::now() + timeout;
+  const Clock::time_point end = forever ? Clock::time_point() : Clock::now() + timeout;
   for (;;) {
     std::int64_t wait = -1;
     if (!forever) {

@@ -150,8 +150,7 @@ inline rootfs::Options user_namespace_options() {
 /// All steps of a container's root, in the order of a launch.
 inline Status build(rootfs::RootfsBuilder& builder) {
   TRY(builder.open_sources());
-  const auto proc = TRY(path::ProcDir::open());
-  TRY(builder.mount_all(proc));
+  TRY(builder.mount_all());
   TRY(builder.make_devices());
   TRY(builder.pivot());
   return builder.seal();
@@ -166,8 +165,7 @@ inline std::string build_text(const plan::Rootfs& plan, const rootfs::Options& o
 /// The root up to before pivot(), for what the steps before leave.
 inline Status prepare(rootfs::RootfsBuilder& builder) {
   TRY(builder.open_sources());
-  const auto proc = TRY(path::ProcDir::open());
-  TRY(builder.mount_all(proc));
+  TRY(builder.mount_all());
   return builder.make_devices();
 }
 

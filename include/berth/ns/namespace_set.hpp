@@ -62,8 +62,9 @@ class ChildNamespaceSwitch {
 /// unshare(CLONE_NEWTIME) and /proc/self/timens_offsets, before any process is in the new namespace.
 Status create_time_namespace(std::span<const plan::TimeOffset> offsets);
 
-/// linux.sysctl, through a full private procfs.
-Status write_sysctls(std::span<const plan::Sysctl> sysctls);
+/// linux.sysctl, through `proc`, a whole procfs of the pid namespace that the container has got anyway; without one
+/// (null), or where the configuration mounts something over it, through a private one.
+Status write_sysctls(std::span<const plan::Sysctl> sysctls, const path::ProcDir* proc);
 /// sethostname(2), setdomainname(2); empty names change nothing.
 Status set_names(const std::string& hostname, const std::string& domainname);
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace berth::path {
 
@@ -22,6 +23,13 @@ class ProcDir {
   static Result<ProcDir> open();
   /// With everything in it, sys/ included: for sysctls only, and to be closed soon.
   static Result<ProcDir> open_full();
+  /// The /proc of the mount namespace, if it is procfs and its inode is procfs' root: for who is in a mount namespace
+  /// that it trusts. Unlike a new instance it costs nothing when it is closed.
+  static Result<ProcDir> open_mounted();
+
+  /// The procfs that this process has mounted itself: `mount` is from its fsmount(2). Others may have mounted something
+  /// over parts of it since, where lookups end with EXDEV.
+  static ProcDir of_own_mount(sys::UniqueFd mount) { return ProcDir(std::move(mount)); }
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   /// Opens e.g. `self/oom_score_adj`.

@@ -9,7 +9,9 @@
 #include <berth/rootfs/kept_descriptors.hpp>
 #include <berth/sys/unique_fd.hpp>
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace berth::rootfs {
@@ -54,8 +56,11 @@ class RootfsBuilder {
   /// the rootfs and every bind source while the process still has the identity that may (before it becomes root of a
   /// new user namespace). Fails without a mount namespace if the plan has mounts: they would be the host's.
   Status open_sources();
-  /// Makes the rootfs a mount of its own and puts every mount of the plan on it. `proc` is only used for no_pivot.
-  Status mount_all(const path::ProcDir& proc);
+  /// Makes the rootfs a mount of its own and puts every mount of the plan on it.
+  Status mount_all();
+  /// The procfs that mount_all() has put into the container, if it did: whole, writable, of this process' pid
+  /// namespace.
+  [[nodiscard]] std::optional<path::ProcDir> take_procfs() { return std::exchange(procfs_, std::nullopt); }
   /// /dev: devices, /dev/fd and the other links, /dev/ptmx. Nothing where /dev is a bind mount.
   Status make_devices();
   /// Binds the container's terminal onto /dev/console. `slave` must have been opened from a devpts of this mount
@@ -67,7 +72,7 @@ class RootfsBuilder {
   /// container has no mount namespace of its own. The working directory is "/" after it.
   Status pivot();
   /// Read-only and masked paths, mounts that are read-only from now on, and a read-only root. Of the descriptors that
-  /// this object opened, only root() is open after it.
+  /// this object opened, only root(), and a procfs that was taken, are open after it.
   Status seal();
 
  private:
@@ -83,6 +88,7 @@ class RootfsBuilder {
   std::vector<sys::UniqueFd> device_sources_;  ///< with a new user namespace: a detached copy of each device's node
   std::vector<DeferredReadonly> deferred_readonly_;
   KeptDescriptors kept_;
+  std::optional<path::ProcDir> procfs_;
   std::vector<sys::UniqueFd> host_kernel_mounts_;  ///< with no_pivot: procfs and sysfs of the host, to be detached
 };
 
