@@ -2,6 +2,7 @@
 
 #include <berth/base/error.hpp>
 #include <berth/base/log.hpp>
+#include <berth/base/trace.hpp>
 #include <berth/container/create.hpp>
 #include <berth/container/events.hpp>
 #include <berth/container/exec.hpp>
@@ -30,18 +31,28 @@ constexpr int kFailure = 1;
 // As runc: a status that programs rarely have.
 constexpr int kExecFailure = 255;
 
-Status open_log(const Request& request, sys::UniqueFd& file) {
-  log::Settings settings{.fd = -1, .format = request.log_format, .level = request.log_level};
+// A file of the caller's to append to; above the descriptors that --preserve-fds hands to the container, should the
+// caller have left one of them closed.
+Result<sys::UniqueFd> open_to_append(const Request& request, const std::string& path, int flags) {
+  sys::UniqueFd file = TRY(sys::open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | flags, 0644));
+  const auto first_free = static_cast<int>(request.run.create.passed.end());
+  return file.get() < first_free ? sys::duplicate(file.get(), first_free) : Result<sys::UniqueFd>(std::move(file));
+}
+
+struct Records {
+  sys::UniqueFd log;
+  sys::UniqueFd trace;
+};
+
+Status open_records(const Request& request, Records& records) {
   if (!request.log_file.empty()) {
-    file = TRY_CONTEXT(sys::open_at(AT_FDCWD, request.log_file, O_WRONLY | O_CREAT | O_APPEND, 0644), "--log");
-    // Above those that --preserve-fds hands to the container, should the caller have left one of them closed.
-    const auto first_free = static_cast<int>(request.run.create.passed.end());
-    if (file.get() < first_free) {
-      file = TRY_CONTEXT(sys::duplicate(file.get(), first_free), "--log");
-    }
-    settings.fd = file.get();
+    records.log = TRY_CONTEXT(open_to_append(request, request.log_file, 0), "--log");
   }
-  log::configure(settings);
+  log::configure({.fd = records.log.get(), .format = request.log_format, .level = request.log_level});
+  if (!request.trace_file.empty()) {
+    records.trace = TRY_CONTEXT(open_to_append(request, request.trace_file, O_TRUNC), "--trace");
+    trace::start(records.trace.get());
+  }
   return {};
 }
 
@@ -183,11 +194,12 @@ int run_command_line(int argc, char** argv) {
   }
   request->run.create.argv = argv;
   request->exec.argv = argv;
-  sys::UniqueFd log_file;
-  if (auto opened = open_log(*request, log_file); !opened) {
+  Records records;
+  if (auto opened = open_records(*request, records); !opened) {
     return report(opened.error(), request->command);
   }
   auto status = perform(*request);
+  trace::finish();
   if (!status) {
     Error error = std::move(status).error();
     if (!request->id().empty()) {

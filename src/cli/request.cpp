@@ -65,6 +65,11 @@ void add_id(CLI::App& command, Parsed& parsed) {
   command.add_option("ID", parsed.request.run.create.id, "the container's id")->required();
 }
 
+void add_trace(CLI::App& command, Parsed& parsed) {
+  command.add_option("--trace", parsed.request.trace_file, "write where the time goes, in the Chrome trace format")
+      ->type_name("FILE");
+}
+
 void add_preserve_fds(CLI::App& command, Parsed& parsed) {
   command.add_option("--preserve-fds", parsed.preserve_fds, "pass this many descriptors after 2 on")
       ->type_name("N")
@@ -84,6 +89,7 @@ void add_create_options(CLI::App& command, Parsed& parsed) {
   command.add_option("-f,--config", create.config_file, "file to read in place of config.json")->type_name("FILE");
   command.add_flag("--no-subreaper", parsed.no_subreaper, "accepted for callers of others; nothing is reaped for them");
   add_preserve_fds(command, parsed);
+  add_trace(command, parsed);
   add_id(command, parsed);
 }
 
@@ -118,6 +124,7 @@ void add_exec_options(CLI::App& command, Parsed& parsed) {
   command.add_flag("--ignore-paused", exec.ignore_paused, "in a paused container the process waits for resume");
   command.add_flag("--no-subreaper", parsed.no_subreaper, "accepted for callers of others");
   add_preserve_fds(command, parsed);
+  add_trace(command, parsed);
   add_id(command, parsed);
   // What follows the id is the program, whatever it looks like.
   command.prefix_command();

@@ -45,6 +45,8 @@ struct Request {
   log::Format log_format = log::Format::kText;
   log::Level log_level = log::Level::kInfo;
 
+  std::string trace_file;  ///< of create, run and exec
+
   container::ExecRequest exec;  ///< all of it but the id
   container::RunRequest run;    ///< create and run; its `create.id` is the id of every other command too
   std::string signal = "SIGTERM";

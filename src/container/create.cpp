@@ -1,5 +1,6 @@
 #include <berth/base/log.hpp>
 #include <berth/base/scope_guard.hpp>
+#include <berth/base/trace.hpp>
 #include <berth/cgroup/hand_over.hpp>
 #include <berth/container/create.hpp>
 #include <berth/hooks/run_hooks.hpp>
@@ -55,6 +56,7 @@ Result<Bundle> load_bundle(const CreateRequest& request) {
   const sys::UniqueFd directory = TRY_CONTEXT(sys::open_at(AT_FDCWD, request.bundle, O_PATH | O_DIRECTORY), "bundle");
   Bundle bundle;
   bundle.path = TRY(sys::read_link(AT_FDCWD, fmt::format("/proc/self/fd/{}", directory.get())));
+  const trace::Span span("configuration");
   bundle.config =
       TRY_CONTEXT(sys::read_file(directory.get(), request.config_file, kMaxConfig), "bundle {}", bundle.path);
   const spec::Config config = TRY_CONTEXT(spec::parse_config(bundle.config), "{}", request.config_file);
@@ -188,6 +190,7 @@ Result<Creation> build(const StateStore& store, const CreateRequest& request, co
       TRY(cgroup::place(request.cgroup_manager, bundle.plan.cgroups_path, request.id, bundle.plan.annotations));
   TRY(cgroup::Cgroup::check(placement, bundle.plan.resources));
 
+  std::optional<trace::Span> span(std::in_place, "state");
   ContainerDirectory directory = TRY(store.create(request.id));
   spec::Record record;
   bool hooks_may_have_run = false;
@@ -209,6 +212,7 @@ Result<Creation> build(const StateStore& store, const CreateRequest& request, co
   TRY(directory.save_config(bundle.config));
   std::optional<NotifyProxy> notify = TRY(make_notify_socket(directory, waits_for_start));
 
+  span.emplace("cgroup");
   cgroup::Cgroup cgroup = TRY(make_cgroup(request, bundle.plan, directory, placement, record));
   TRY(cgroup.apply(bundle.plan.resources));
   const std::optional<uid_t> owner = plan::cgroup_owner(bundle.plan);
@@ -219,9 +223,11 @@ Result<Creation> build(const StateStore& store, const CreateRequest& request, co
   const sys::UniqueFd start_socket =
       waits_for_start ? TRY(sys::listen_at(directory.fd(), kStartSocket)) : sys::UniqueFd();
   hooks_may_have_run = true;
+  span.emplace("launch");
   launch::LaunchedProcess process = TRY(launch_process(request, bundle, cgroup, record, start_socket.get(),
                                                        groups ? &*groups : nullptr, store.filter_cache()));
 
+  span.reset();
   if (!bundle.plan.delegate_cgroup.empty()) {
     // After its namespaces are made: the root of a cgroup namespace is the limited cgroup.
     TRY(cgroup::delegate_below(cgroup.placement(), bundle.plan.delegate_cgroup, process.pid(), owner));
@@ -241,6 +247,7 @@ Result<Creation> build(const StateStore& store, const CreateRequest& request, co
 
 // Makes the container real: its state and the caller's pid file are written, then the process may live.
 Status commit(Creation& creation, const CreateRequest& request, const Bundle& bundle, bool waits_for_start) {
+  const trace::Span span("commit");
   const auto committed = [&]() -> Status {
     auto relay = TRY(connect_terminal(std::move(creation.terminal), request.console_socket,
                                       bundle.plan.process.console_size.has_value()));
@@ -313,8 +320,10 @@ Result<int> run(const StateStore& store, const RunRequest& request) {
   }
   // Other commands may act on the container while its program runs, delete it even.
   TRY(creation.directory.unlock());
+  std::optional<trace::Span> span(std::in_place, "the program runs");
   const auto ended = wait_in_foreground(creation.process.child(), signals, creation.relay,
                                         creation.notify ? &*creation.notify : nullptr);
+  span.emplace("delete");
   creation.relay.reset();  // the caller's terminal has its own settings again
   if (!ended) {
     creation.process.child().kill_and_reap();

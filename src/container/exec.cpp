@@ -1,3 +1,4 @@
+#include <berth/base/trace.hpp>
 #include <berth/container/exec.hpp>
 #include <berth/launch/exec.hpp>
 #include <berth/launch/sealed_self.hpp>
@@ -139,8 +140,11 @@ Status commit(const ExecRequest& request, const spec::Record& record, launch::La
 Result<int> exec(const StateStore& store, const ExecRequest& request) {
   TRY(check_id(request.id));
   TRY(take_descriptors(request.passed));
+  std::optional<trace::Span> span(std::in_place, "container");
   const Target target = TRY(open_target(store, request));
+  span.emplace("configuration");
   Execution execution = TRY(plan_execution(request, target.directory));
+  span.reset();
   if (needs_sealed_self(execution.plan)) {
     TRY(launch::ensure_sealed_self(request.argv));
   }
@@ -148,16 +152,20 @@ Result<int> exec(const StateStore& store, const ExecRequest& request) {
   TRY(check_terminal(process, request.console_socket, request.detach));
 
   const SignalFd signals = TRY(SignalFd::for_forwarding());
+  span.emplace("launch");
   launch::LaunchedProcess launched =
       TRY(launch_process(request, target, std::move(execution), signals, store.filter_cache()));
   std::optional<terminal::Relay> relay =
       TRY(connect_terminal(launched.take_terminal(), request.console_socket, process.console_size.has_value()));
+  span.emplace("commit");
   TRY(commit(request, target.record, launched));
+  span.reset();
   if (request.detach) {
     static_cast<void>(launched.child().release());
     return 0;
   }
   TRY(target.directory.unlock());
+  span.emplace("the program runs");
   const sys::ExitStatus status = TRY(wait_in_foreground(launched.child(), signals, relay));
   return status.shell_status();
 }

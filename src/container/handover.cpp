@@ -1,6 +1,7 @@
 #include "container/handover.hpp"
 
 #include <berth/base/log.hpp>
+#include <berth/base/trace.hpp>
 #include <berth/sys/file.hpp>
 #include <berth/sys/socket.hpp>
 #include <berth/terminal/pty.hpp>
@@ -24,13 +25,7 @@ Status take_descriptors(const launch::PassedDescriptors& passed) {
                       fd);
     }
   }
-  const unsigned first = passed.end();
-  if (log::fd() < 0) {
-    return sys::close_fds(first, ~0U);
-  }
-  const auto log_fd = static_cast<unsigned>(log::fd());
-  TRY(log_fd > first ? sys::close_fds(first, log_fd - 1) : Status());
-  return sys::close_fds(std::max(first, log_fd + 1), ~0U);
+  return sys::close_fds_except(passed.end(), {log::fd(), trace::fd()});
 }
 
 Status check_terminal(const plan::Process& process, const std::string& console_socket, bool detached) {

@@ -142,18 +142,11 @@ Status ContainerProcess::keep_descriptors(std::vector<int> needed) {
   // The log's is closed from here on, and its number could be anything else.
   log::configure({.fd = -1, .level = log::Level::kError});
   needed.push_back(channel_.fd());
-  std::erase(needed, -1);
-  std::ranges::sort(needed);
-  unsigned next = prepared_.passed.end();
-  for (const int fd : needed) {
-    const auto number = static_cast<unsigned>(fd);
-    TRY(number > next ? sys::close_fds(next, number - 1) : Status());
-    next = std::max(next, number + 1);
-  }
-  return sys::close_fds(next, ~0U);
+  return sys::close_fds_except(prepared_.passed.end(), std::move(needed));
 }
 
 Status ContainerProcess::close_descriptors(std::initializer_list<int> also) {
+  trace::stop();
   // Blocked and ignored signals survive execve(2), and the caller's (a script's, a nohup's) are not the container's.
   sys::reset_signals();
   // The supervisor took this long; what follows outlives it, unless it dies before it says Committed.

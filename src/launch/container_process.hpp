@@ -4,6 +4,7 @@
 
 #include <berth/base/error.hpp>
 #include <berth/base/log.hpp>
+#include <berth/base/trace.hpp>
 #include <berth/channel/channel.hpp>
 #include <berth/launch/supervisor.hpp>
 #include <berth/path/proc_dir.hpp>
@@ -62,6 +63,7 @@ class ContainerProcess {
     try {
       for (const Step<Derived>& step : steps) {
         log::debug("step {}", step.name);
+        const trace::Span span(step.name);
         if (auto done = (static_cast<Derived*>(this)->*step.perform)(); !done) {
           report(std::move(done).error(), step.name);
           break;

@@ -1,3 +1,4 @@
+#include <berth/base/trace.hpp>
 #include <berth/launch/exec.hpp>
 #include <berth/procattr/attributes.hpp>
 #include <berth/security/seccomp.hpp>
@@ -13,6 +14,7 @@ Result<LaunchedProcess> exec(const plan::ContainerPlan& plan, const sys::Pidfd& 
                              const ExecOptions& options) {
   std::optional<security::FilterProgram> filter;
   if (plan.seccomp) {
+    const trace::Span span("seccomp filter");
     filter = TRY_CONTEXT(security::FilterProgram::compile(*plan.seccomp, options.filter_cache), "seccomp");
   }
   ExecContext context{.options = options,
@@ -24,8 +26,10 @@ Result<LaunchedProcess> exec(const plan::ContainerPlan& plan, const sys::Pidfd& 
   TRY(sys::set_undumpable());  // inherited by the new process
   TRY_CONTEXT(procattr::set_affinity(plan.process.exec_affinity.initial), "/process/execCPUAffinity/initial");
   context.join_flags = options.namespaces;
+  const trace::Span span("clone, until the process is ready");
   Cloned cloned = TRY(clone_into(0, cgroup.clone_fd()));
   if (!cloned.process) {
+    trace::become(trace::Track::kContainer);
     sys::populate_written();
     channel.close();
     ExecProcess(context, channel::Channel(std::move(sockets.second))).run();

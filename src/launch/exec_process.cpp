@@ -59,8 +59,8 @@ Status ExecProcess::open_proc() {
 }
 
 Status ExecProcess::close_host_descriptors() {
-  return keep_descriptors(
-      {context_.init.get(), context_.options.root.get(), proc_ ? proc_->fd() : -1, prepared_.trampoline.get()});
+  return keep_descriptors({context_.init.get(), context_.options.root.get(), proc_ ? proc_->fd() : -1,
+                           prepared_.trampoline.get(), trace::fd()});
 }
 
 Status ExecProcess::join_namespaces() {

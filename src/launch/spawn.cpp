@@ -1,5 +1,6 @@
 #include "launch/spawn.hpp"
 
+#include <berth/base/trace.hpp>
 #include <berth/ns/id_map.hpp>
 #include <berth/rdt/resctrl.hpp>
 #include <berth/sys/file.hpp>
@@ -41,6 +42,7 @@ Error explain_clone(Error error, std::uint64_t flags) {
     // CLONE_PARENT: the new process is the supervisor's child, as it would be without this one.
     auto cloned = TRY(sys::clone_process(spawn.clone_flags | CLONE_PARENT, -1));
     if (!cloned) {
+      trace::become(trace::Track::kContainer);
       TRY(channel.said_by_stage(channel::MessageType::kCloned));
       InitProcess(context, std::move(channel)).run();
     }
@@ -141,11 +143,13 @@ Result<sys::Child> spawn(InitContext& context, cgroup::Cgroup& cgroup, channel::
     }
   }
   const std::uint64_t flags = plan.staged ? plan.stage_flags : plan.clone_flags;
+  const trace::Span span("clone");
   auto cloned = clone_into(flags, cgroup.clone_fd());
   if (!cloned) {
     return std::unexpected(explain_clone(std::move(cloned).error(), flags));
   }
   if (!cloned->process) {
+    trace::become(plan.staged ? trace::Track::kStage : trace::Track::kContainer);
     if (has_room(context.plan.resources.memory)) {
       sys::populate_written();
     }

@@ -1,3 +1,4 @@
+#include <berth/base/trace.hpp>
 #include <berth/hooks/run_hooks.hpp>
 #include <berth/launch/supervisor.hpp>
 #include <berth/sys/socket.hpp>
@@ -124,6 +125,7 @@ Status LaunchedProcess::commit(bool waits_for_start, const SeccompReceiver& rece
   if (waits_for_start) {
     channel_.close();
   } else {
+    const trace::Span span("wait until the program is executed");
     TRY(await_exec(channel_, child_.pidfd(), receiver));
   }
   devices_.keep();
@@ -133,6 +135,7 @@ Status LaunchedProcess::commit(bool waits_for_start, const SeccompReceiver& rece
 Result<LaunchedProcess> launch(const plan::ContainerPlan& plan, cgroup::Cgroup& cgroup, const LaunchOptions& options) {
   std::optional<security::FilterProgram> filter;
   if (plan.seccomp) {
+    const trace::Span span("seccomp filter");
     filter = TRY_CONTEXT(security::FilterProgram::compile(*plan.seccomp, options.filter_cache), "seccomp");
   }
   const ns::SpawnPlan spawn_plan = ns::plan_spawn(plan.namespaces);
@@ -157,6 +160,7 @@ Result<LaunchedProcess> launch(const plan::ContainerPlan& plan, cgroup::Cgroup& 
   channel::Channel channel(std::move(sockets.first));
   net::MovedDevices devices;
   sys::Child child = TRY(spawn(context, cgroup, channel, std::move(sockets.second), devices));
+  const trace::Span span("wait until the process is ready");
   sys::UniqueFd terminal =
       TRY(await_ready(channel, child, options.interrupt_fd, [&] { return run_hooks(plan, options, child.pid()); }));
   return LaunchedProcess(std::move(devices), std::move(child), std::move(channel), std::move(terminal));

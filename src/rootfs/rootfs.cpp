@@ -1,3 +1,4 @@
+#include <berth/base/trace.hpp>
 #include <berth/rootfs/rootfs.hpp>
 #include <berth/sys/file.hpp>
 #include <berth/sys/mount.hpp>
@@ -116,6 +117,7 @@ Status RootfsBuilder::open_sources() {
 }
 
 Status RootfsBuilder::mount_one(const plan::Mount& mount, MountSource& source) {
+  const trace::Span span("mount", mount.destination);
   switch (mount.kind) {
     case plan::MountKind::kBind:
       return mount_bind(root_, mount, source, kept_);
@@ -160,6 +162,7 @@ Status RootfsBuilder::mount_all() {
 }
 
 Status RootfsBuilder::make_devices() {
+  const trace::Span span("devices");
   if (!fills_dev(plan_)) {
     return {};
   }

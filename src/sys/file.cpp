@@ -11,6 +11,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -336,6 +337,19 @@ Status close_fds(unsigned first, unsigned last) {
     return sys_fail(errno, "close_range({}, {})", first, last);
   }
   return {};
+}
+
+Status close_fds_except(unsigned first, std::vector<int> kept) {
+  std::ranges::sort(kept);
+  for (const int fd : kept) {
+    if (fd < 0 || static_cast<unsigned>(fd) < first) {
+      continue;
+    }
+    const auto number = static_cast<unsigned>(fd);
+    TRY(number > first ? close_fds(first, number - 1) : Status());
+    first = number + 1;
+  }
+  return close_fds(first, ~0U);
 }
 
 Status close_fds_on_exec(unsigned first) {

@@ -96,6 +96,8 @@ Result<UniqueFd> duplicate(int fd, int minimum = 3);
 Status set_close_on_exec(int fd, bool on);
 /// close_range(2): closes every descriptor from `first` to `last`, both included.
 Status close_fds(unsigned first, unsigned last);
+/// Closes every descriptor from `first` on but those of `kept`; numbers below `first` (-1 too) are skipped.
+Status close_fds_except(unsigned first, std::vector<int> kept);
 /// close_range(2) with CLOSE_RANGE_CLOEXEC: every descriptor from `first` on is closed by exec.
 Status close_fds_on_exec(unsigned first);
 /// A memory file (memfd_create(2)) that may be sealed; `executable` asks for MFD_EXEC where the kernel knows it.
