@@ -64,7 +64,7 @@ def test_the_program_does_not_get_the_listener(run, path):
     with Agent(path):
         result = run("report", "--list", "/proc/self/fd", change=notify(path))
     without = run("report", "--list", "/proc/self/fd")
-    assert result.report.lists == without.report.lists
+    assert set(result.report.lists["/proc/self/fd"]) == set(without.report.lists["/proc/self/fd"])
 
 
 @pytest.mark.parametrize("names", [["write", "sendmsg", "sendto"], ["execve", "execveat", "capset", "exit_group"]])

@@ -72,9 +72,9 @@ Result<Bundle> load_bundle(const CreateRequest& request) {
 // Whether programs of the container can look at its process before that executes the trampoline.
 bool needs_sealed_self(const plan::ContainerPlan& plan, bool waits_for_start) {
   const bool has_listener = plan.seccomp && !plan.seccomp->listener_path.empty();
+  const bool has_label = !plan.process.selinux_label.empty() || !plan.process.apparmor_profile.empty();
   return plan.namespaces.joins(CLONE_NEWPID) || !plan.hooks.start_container.empty() ||
-         !plan.process.selinux_label.empty() || !plan.process.apparmor_profile.empty() ||
-         (waits_for_start && has_listener);
+         (has_listener && (waits_for_start || has_label));
 }
 
 std::string now_rfc3339() {

@@ -124,8 +124,8 @@ Result<launch::LaunchedProcess> launch_process(const ExecRequest& request, const
 // is the trampoline if they are not in a pid namespace of their own, and what else berth has to do itself comes after
 // it is in theirs.
 bool needs_sealed_self(const plan::ContainerPlan& plan) {
-  return !plan.namespaces.creates(static_cast<unsigned>(CLONE_NEWPID)) || !plan.process.selinux_label.empty() ||
-         !plan.process.apparmor_profile.empty() || (plan.seccomp && !plan.seccomp->listener_path.empty());
+  return !plan.namespaces.creates(static_cast<unsigned>(CLONE_NEWPID)) ||
+         (plan.seccomp && !plan.seccomp->listener_path.empty());
 }
 
 // Lets the process execute its program. What the caller is told comes after that, but for what the program may use.

@@ -22,7 +22,6 @@
 #include "launch/home_directory.hpp"
 #include "launch/seccomp_listener.hpp"
 #include "launch/trampoline.h"
-#include "launch/trampoline.hpp"
 
 namespace berth::launch {
 namespace {
@@ -98,12 +97,19 @@ Status ContainerProcess::set_labels() {
     return {};
   }
   TRY(need_procfs());
-  return security::set_exec_label(*proc_, process_.selinux_label, process_.apparmor_profile);
+  auto labels = security::exec_labels(*proc_, process_.selinux_label, process_.apparmor_profile);
+  if (!prepared_.trampoline.valid()) {
+    return security::set_exec_labels(*proc_, labels);
+  }
+  labels_ = std::move(labels);
+  return {};
 }
 
 Status ContainerProcess::drop_privileges() {
-  // From here on paths of the container's are followed, which /proc/self/fd could lead through it.
-  proc_.reset();
+  if (labels_.empty()) {
+    // From here on paths of the container's are followed, which /proc/self/fd could lead through it.
+    proc_.reset();
+  }
   const plan::Capabilities capabilities = process_.capabilities.value_or(plan::Capabilities{});
   // Here as root, who may pass directories that the container's user may not; if even root may not, then below.
   working_directory_entered_ = ::chdir(process_.cwd.c_str()) == 0;
@@ -113,7 +119,7 @@ Status ContainerProcess::drop_privileges() {
   constexpr std::uint64_t kAdmin = std::uint64_t{1} << CAP_SYS_ADMIN;
   return security::apply_credentials(
       process_.user, capabilities,
-      {.capabilities = prepared_.filter_needs_admin ? kAdmin : 0, .over_exec = prepared_.trampoline_takes_over});
+      {.capabilities = prepared_.filter_needs_admin ? kAdmin : 0, .over_exec = prepared_.trampoline.valid()});
 }
 
 Status ContainerProcess::enter_working_directory() {
@@ -151,7 +157,7 @@ Status ContainerProcess::close_descriptors(std::initializer_list<int> also) {
   sys::reset_signals();
   // The supervisor took this long; what follows outlives it, unless it dies before it says Committed.
   TRY(sys::process_control(PR_SET_PDEATHSIG, 0, 0, "PR_SET_PDEATHSIG"));
-  std::vector<int> needed = {prepared_.trampoline.get(), terminal_.get()};
+  std::vector<int> needed = {prepared_.trampoline.get(), terminal_.get(), proc_ ? proc_->fd() : -1};
   needed.insert(needed.end(), also);
   TRY(keep_descriptors(needed));
   for (unsigned fd = PassedDescriptors::kFirst; fd < prepared_.passed.end(); ++fd) {
@@ -188,17 +194,6 @@ Status ContainerProcess::drop_admin() const {
   return {};
 }
 
-Status ContainerProcess::announce(std::string_view doubt, const std::optional<sys::SharedWord>& word) {
-  auto announced =
-      channel_.send(channel::MessageType::kExecuting, exec_announcement(program_, doubt), word ? word->fd() : -1);
-  // EPIPE: a `start` that was killed after it said Start. The container was started all the same, unless there is a
-  // listener that nobody is left to take.
-  if (!announced && announced.error().is(EPIPE) && !word) {
-    return {};
-  }
-  return announced;
-}
-
 std::vector<std::string> ContainerProcess::environment(std::string_view pid) const {
   std::vector<std::string> environment = process_.env;
   const auto has = [&environment](std::string_view name) {
@@ -219,32 +214,29 @@ std::vector<std::string> ContainerProcess::environment(std::string_view pid) con
 }
 
 Status ContainerProcess::execute() {
+  return prepared_.notifies ? execute_under_listener() : execute_through_trampoline(0);
+}
+
+Status ContainerProcess::execute_under_listener() {
   const std::string doubt = suspicion(program_);
-  std::optional<sys::SharedWord> word;
-  if (prepared_.filter != nullptr && prepared_.filter->notifies()) {
-    word.emplace(TRY(sys::SharedWord::create()));
-    // The supervisor may not have the right to copy a descriptor of a process that gave up its credentials. In a pid
-    // namespace of its own nobody else is there who could profit, and exec sets this anew.
-    if (prepared_.is_first) {
-      TRY(sys::process_control(PR_SET_DUMPABLE, 1, 0, "PR_SET_DUMPABLE"));
-    }
+  sys::SharedWord word = TRY(sys::SharedWord::create());
+  // The supervisor may not have the right to copy a descriptor of a process that gave up its credentials. In a pid
+  // namespace of its own nobody else is there who could profit, and exec sets this anew.
+  if (prepared_.is_first) {
+    TRY(sys::process_control(PR_SET_DUMPABLE, 1, 0, "PR_SET_DUMPABLE"));
   }
   const bool direct = !prepared_.trampoline.valid();
+  const TrampolineSteps steps{.channel = channel_.fd()};
   const std::vector<std::string> variables = environment(std::to_string(sys::own_pid()));
-  const ExecVectors vectors =
-      direct ? ExecVectors(process_.args, variables)
-             : trampoline_vectors({.channel = channel_.fd()}, program_, doubt, process_.args, variables);
-  TRY(announce(doubt, word));
+  const ExecVectors vectors = direct ? ExecVectors(process_.args, variables)
+                                     : trampoline_vectors(steps, program_, doubt, process_.args, variables);
+  TRY(channel_.send(channel::MessageType::kExecuting, exec_announcement(program_, doubt), word.fd()));
   if (!direct) {
     TRY(sys::set_close_on_exec(channel_.fd(), false));
   }
   // Nothing between here and exec but what the filter and the last capabilities need.
-  if (word) {
-    TRY_CONTEXT(load_and_offer(*prepared_.filter, *word), "seccomp");
-    TRY(drop_admin());
-  } else {
-    TRY(confine());
-  }
+  TRY_CONTEXT(load_and_offer(*prepared_.filter, word), "seccomp");
+  TRY(drop_admin());
   if (direct) {
     ::execve(program_.c_str(), vectors.argv(), vectors.envp());
     return std::unexpected(exec_error(program_, errno, doubt));
@@ -252,11 +244,21 @@ Status ContainerProcess::execute() {
   return trampoline_refused(exec_trampoline(prepared_.trampoline.get(), vectors), program_);
 }
 
+Result<TrampolineSteps> ContainerProcess::steps_with_labels(unsigned phases) const {
+  TrampolineSteps steps{.phases = phases};
+  if (!labels_.empty()) {
+    steps.procfs = proc_->fd();
+    steps.labels = labels_;
+    TRY(sys::set_close_on_exec(steps.procfs, false));
+  }
+  return steps;
+}
+
 Status ContainerProcess::execute_through_trampoline(unsigned phases, int start_socket) {
-  const TrampolineSteps steps{.phases = phases | kAnnounces | kConfines,
-                              .channel = channel_.fd(),
-                              .terminal = terminal_.get(),
-                              .start_socket = start_socket};
+  TrampolineSteps steps = TRY(steps_with_labels(phases | kAnnounces | kConfines));
+  steps.channel = channel_.fd();
+  steps.terminal = terminal_.get();
+  steps.start_socket = start_socket;
   // Room for the pid that a process has after kForks.
   const std::vector<std::string> variables =
       environment((phases & kWritesListenPid) != 0 ? "2147483647" : std::to_string(sys::own_pid()));

@@ -9,6 +9,7 @@
 #include <berth/launch/supervisor.hpp>
 #include <berth/path/proc_dir.hpp>
 #include <berth/plan/container_plan.hpp>
+#include <berth/security/labels.hpp>
 #include <berth/security/seccomp.hpp>
 #include <berth/sys/shared_word.hpp>
 #include <berth/sys/unique_fd.hpp>
@@ -27,6 +28,8 @@
 #include <utility>
 #include <vector>
 
+#include "launch/trampoline.hpp"
+
 namespace berth::launch {
 
 /// What the supervisor prepares before the clone; the process inherits it with the memory.
@@ -35,6 +38,7 @@ struct ProcessContext {
   const security::FilterProgram* filter = nullptr;  ///< null without a seccomp block
   sys::UniqueFd trampoline;                         ///< invalid: execute directly, from the sealed self
   PassedDescriptors passed;
+  bool notifies = false;               ///< the filter has a listener, and berth itself loads it
   bool filter_needs_admin = false;     ///< CAP_SYS_ADMIN is kept until the filter is loaded
   bool trampoline_takes_over = false;  ///< as soon as nothing is left but to wait, to load the filter and to execute
   bool is_first = false;               ///< of a new pid namespace: nobody else is there who could look at it
@@ -79,6 +83,7 @@ class ContainerProcess {
   Status await_proceed();
   Status set_attributes();
   Status own_stdio();
+  /// Gives the program's exec its labels, or remembers them for the trampoline.
   Status set_labels();
   Status drop_privileges();
   Status enter_working_directory();
@@ -94,6 +99,8 @@ class ContainerProcess {
   Status confine() const;
   /// Announces the program and executes it.
   Status execute();
+  /// What the trampoline needs for its labels, with a procfs that is not close-on-exec.
+  Result<TrampolineSteps> steps_with_labels(unsigned phases) const;
   /// Executes the trampoline, which performs `phases` (of trampoline.h), announces the program and executes it. Returns
   /// only on failure.
   Status execute_through_trampoline(unsigned phases, int start_socket = -1);
@@ -103,8 +110,9 @@ class ContainerProcess {
   plan::Process& process_;
   ProcessContext& prepared_;
   channel::Channel channel_;
-  std::optional<path::ProcDir> proc_;  ///< of this process' pid namespace
-  sys::UniqueFd terminal_;             ///< the master, until it was sent with Ready
+  std::optional<path::ProcDir> proc_;        ///< of this process' pid namespace
+  sys::UniqueFd terminal_;                   ///< the master, until it was sent with Ready
+  std::vector<security::ExecLabel> labels_;  ///< for the trampoline
   std::string program_;
   pid_t host_pid_ = 0;  ///< this process in the supervisor's pid namespace
   bool working_directory_entered_ = false;
@@ -113,7 +121,7 @@ class ContainerProcess {
   /// Opens a private procfs unless there is one in proc_.
   Status need_procfs();
   Status drop_admin() const;
-  Status announce(std::string_view doubt, const std::optional<sys::SharedWord>& word);
+  Status execute_under_listener();
   void report(Error error, std::string_view step);
   /// `pid` is what $LISTEN_PID says.
   [[nodiscard]] std::vector<std::string> environment(std::string_view pid) const;

@@ -19,7 +19,6 @@
 #include <vector>
 
 #include "launch/trampoline.h"
-#include "launch/trampoline.hpp"
 
 namespace berth::launch {
 namespace {
@@ -257,10 +256,11 @@ Status InitProcess::run_start_hooks() {
       ::execve(hook.path.c_str(), vectors.argv(), vectors.envp());
       return Error::system(errno, fmt::format("execve({})", hook.path));
     }
-    const ExecVectors vectors = trampoline_vectors({}, hook.path, {}, arguments, hook.env);
-    if (auto confined = confine(); !confined) {
-      return std::move(confined).error();
+    const auto steps = steps_with_labels(kConfines);
+    if (!steps) {
+      return steps.error();
     }
+    const ExecVectors vectors = trampoline_vectors(*steps, hook.path, {}, arguments, hook.env);
     return Error::system(exec_trampoline(prepared_.trampoline.get(), vectors), "execveat(trampoline)");
   };
   return hooks::run(plan_.hooks.start_container, {.stage = "startContainer",

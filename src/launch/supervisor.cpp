@@ -80,11 +80,13 @@ Result<ProcessContext> make_process_context(const plan::Process& process, const 
   // Without no_new_privs a filter needs CAP_SYS_ADMIN when it is loaded, which is as late as possible: the capability
   // stays until then, and goes with the last call before exec.
   context.filter_needs_admin = filter != nullptr && !process.no_new_privileges;
-  // A label is for the next exec, which then must be that of the program; see ensure_sealed_self.
-  if (process.selinux_label.empty() && process.apparmor_profile.empty()) {
+  context.notifies = filter != nullptr && filter->notifies();
+  // A label is for the next exec. The trampoline writes it, but not under a filter that is loaded before it: then the
+  // next exec must be that of the program; see ensure_sealed_self.
+  if (!context.notifies || (process.selinux_label.empty() && process.apparmor_profile.empty())) {
     context.trampoline =
         TRY(make_trampoline(filter, process.capabilities.value_or(plan::Capabilities{}), context.filter_needs_admin));
-    context.trampoline_takes_over = filter == nullptr || !filter->notifies();
+    context.trampoline_takes_over = !context.notifies;
   }
   return context;
 }

@@ -6,8 +6,9 @@
 // write to the host. So berth becomes this program first, from a sealed memory file, and this one becomes the
 // container's. What is left to do by then is here too, because it comes after the waiting.
 //
-// argv: numbers in one text ("PHASES CHANNEL TERMINAL START_SOCKET", -1 for no descriptor), the path to execute, what
-// might speak against that path, then the container's argv. It is freestanding: no libc, no relocations, no data.
+// argv: numbers in one text ("PHASES CHANNEL TERMINAL START_SOCKET PROCFS", -1 for no descriptor), the path to execute,
+// what might speak against that path; for each label a file below the procfs and what to write to it; then the
+// container's argv. It is freestanding: no libc, no relocations, no data.
 #include "trampoline.h"
 
 #include <asm/unistd.h>
@@ -63,6 +64,7 @@ struct state {
   long channel;
   long terminal;
   long start_socket;
+  long procfs;
 };
 
 #if defined(__x86_64__)
@@ -182,6 +184,20 @@ static char* write_number(unsigned long number, char* behind) {
     number /= 10;
   } while (number != 0);
   return behind;
+}
+
+// Where berth itself did this, the label would be this program's.
+static void set_label(const struct state* state, char* const* file_and_text, int what) {
+  const long file = CALL4(openat, state->procfs, file_and_text[0], O_WRONLY | O_CLOEXEC, 0);
+  if (file < 0) {
+    fail(state, what, file);
+  }
+  const long length = (long)length_of(file_and_text[1]);
+  const long result = CALL3(write, file, file_and_text[1], length);
+  if (result != length) {
+    fail(state, what, result < 0 ? result : -EIO);
+  }
+  CALL1(close, file);
 }
 
 // The process that the container sees begins here. CLONE_PARENT: it is the supervisor's child, as this one is.
@@ -342,12 +358,25 @@ __attribute__((used, noreturn)) void trampoline(const long* stack) {
   }
   const char* numbers = arguments[0];
   const char* path = arguments[1];
+  char* const* program = arguments + 3;
   struct state state;
   state.phases = (unsigned)read_number(&numbers);
   state.channel = read_number(&numbers);
   state.terminal = read_number(&numbers);
   state.start_socket = read_number(&numbers);
+  state.procfs = read_number(&numbers);
 
+  if ((state.phases & kSetsSelinuxLabel) != 0) {
+    set_label(&state, program, kSelinuxLabelFailed);
+    program += 2;
+  }
+  if ((state.phases & kSetsApparmorProfile) != 0) {
+    set_label(&state, program, kApparmorProfileFailed);
+    program += 2;
+  }
+  if (state.procfs >= 0) {
+    CALL1(close, state.procfs);
+  }
   if ((state.phases & kForks) != 0) {
     fork_into_namespace(&state);
   }
@@ -377,5 +406,5 @@ __attribute__((used, noreturn)) void trampoline(const long* stack) {
   if ((state.phases & kConfines) != 0) {
     confine(&state);
   }
-  fail(&state, kExecFailed, CALL3(execve, path, arguments + 3, environment));
+  fail(&state, kExecFailed, CALL3(execve, path, program, environment));
 }

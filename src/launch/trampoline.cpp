@@ -68,6 +68,10 @@ std::string image_with(std::string_view plan) {
 
 Error failure(int what, int errnum, const ExecAnnouncement& announcement) {
   switch (what) {
+    case kSelinuxLabelFailed:
+      return security::label_error(Error::system(errnum, "write(attr/exec)"), security::LabelModule::kSelinux);
+    case kApparmorProfileFailed:
+      return security::label_error(Error::system(errnum, "write(attr/exec)"), security::LabelModule::kApparmor);
     case kForkFailed: {
       Error error = Error::system(errnum, "clone3 into the container's pid namespace");
       if (errnum == ENOMEM) {
@@ -132,9 +136,17 @@ ExecVectors::ExecVectors(std::vector<std::string> arguments, std::span<const std
 
 ExecVectors trampoline_vectors(const TrampolineSteps& steps, const std::string& path, std::string_view suspicion,
                                std::span<const std::string> arguments, std::span<const std::string> environment) {
+  unsigned phases = steps.phases;
+  for (const security::ExecLabel& label : steps.labels) {
+    phases |= label.module == security::LabelModule::kSelinux ? kSetsSelinuxLabel : kSetsApparmorProfile;
+  }
   std::vector<std::string> all = {
-      fmt::format("{} {} {} {}", steps.phases, steps.channel, steps.terminal, steps.start_socket), path,
+      fmt::format("{} {} {} {} {}", phases, steps.channel, steps.terminal, steps.start_socket, steps.procfs), path,
       std::string(suspicion)};
+  for (const security::ExecLabel& label : steps.labels) {
+    all.push_back(label.file);
+    all.push_back(label.text);
+  }
   all.insert(all.end(), arguments.begin(), arguments.end());
   return {std::move(all), environment};
 }

@@ -5,18 +5,22 @@
 
 // What the trampoline does before it executes the program, in this order.
 enum {
-  kForks = 1U << 0U,             // becomes a new process in the pid namespace for its children; says Cloned
-  kWritesListenPid = 1U << 1U,   // puts its own pid into the last LISTEN_PID= of the environment
-  kControlsTerminal = 1U << 2U,  // stdin becomes its controlling terminal
-  kSaysReady = 1U << 3U,         // with the terminal's master
-  kAwaitsCommit = 1U << 4U,
-  kAwaitsStart = 1U << 5U,  // on a new connection to the start socket
-  kAnnounces = 1U << 6U,    // says Executing
-  kConfines = 1U << 7U,     // loads the filter of the plan and gives up what that needed
+  kSetsSelinuxLabel = 1U << 0U,     // for its next exec, the program's; closes the procfs
+  kSetsApparmorProfile = 1U << 1U,  // the same
+  kForks = 1U << 2U,                // becomes a new process in the pid namespace for its children; says Cloned
+  kWritesListenPid = 1U << 3U,      // puts its own pid into the last LISTEN_PID= of the environment
+  kControlsTerminal = 1U << 4U,     // stdin becomes its controlling terminal
+  kSaysReady = 1U << 5U,            // with the terminal's master
+  kAwaitsCommit = 1U << 6U,
+  kAwaitsStart = 1U << 7U,  // on a new connection to the start socket
+  kAnnounces = 1U << 8U,    // says Executing
+  kConfines = 1U << 9U,     // loads the filter of the plan and gives up what that needed
 };
 
 // What failed, in the message TrampolineFailed; then comes errno, an int.
 enum {
+  kSelinuxLabelFailed,
+  kApparmorProfileFailed,
   kForkFailed,
   kTerminalFailed,
   kFilterFailed,

@@ -3,6 +3,7 @@
 
 #include <berth/base/error.hpp>
 #include <berth/plan/container_plan.hpp>
+#include <berth/security/labels.hpp>
 #include <berth/security/seccomp.hpp>
 #include <berth/sys/unique_fd.hpp>
 
@@ -40,6 +41,8 @@ struct TrampolineSteps {
   int channel = -1;
   int terminal = -1;
   int start_socket = -1;
+  int procfs = -1;                               ///< for labels
+  std::vector<security::ExecLabel> labels = {};  ///< which the phases do not name: trampoline_vectors() adds those
 };
 
 /// The vectors for executing `path` through the trampoline. `suspicion` is for the announcement of the exec.

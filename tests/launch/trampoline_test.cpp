@@ -115,7 +115,7 @@ TEST_CASE("vectors hold what execve takes") {
   const ExecVectors vectors =
       trampoline_vectors({.phases = 5, .channel = 7, .terminal = -1, .start_socket = 9}, "/bin/x", "why",
                          std::vector<std::string>{"x", "y"}, std::vector<std::string>{"A=b"});
-  CHECK(std::string(vectors.argv()[0]) == "5 7 -1 9");
+  CHECK(std::string(vectors.argv()[0]) == "5 7 -1 9 -1");
   CHECK(std::string(vectors.argv()[1]) == "/bin/x");
   CHECK(std::string(vectors.argv()[2]) == "why");
   CHECK(std::string(vectors.argv()[4]) == "y");

@@ -15,7 +15,8 @@ std::string set(const std::string& selinux_label, const std::string& apparmor_pr
     if (!proc) {
       return "procfs: " + proc.error().message();
     }
-    const Status status = security::set_exec_label(*proc, selinux_label, apparmor_profile);
+    const Status status =
+        security::set_exec_labels(*proc, security::exec_labels(*proc, selinux_label, apparmor_profile));
     return status ? std::string("set") : status.error().message();
   });
 }
@@ -27,8 +28,8 @@ TEST_CASE("no label, nothing to do") {
 }
 
 TEST_CASE("a label that no security module can give is an error that says which") {
-  CHECK_THAT(set("no:such:label", ""), Catch::StartsWith("set process.selinuxLabel \"no:such:label\": ") &&
+  CHECK_THAT(set("no:such:label", ""), Catch::StartsWith("/process/selinuxLabel: ") &&
                                            Catch::EndsWith("(SELinux must be enabled and its policy know the label)"));
-  CHECK_THAT(set("", "no-such-profile"), Catch::StartsWith("set process.apparmorProfile \"no-such-profile\": ") &&
+  CHECK_THAT(set("", "no-such-profile"), Catch::StartsWith("/process/apparmorProfile: ") &&
                                              Catch::EndsWith("(AppArmor must be enabled and the profile loaded)"));
 }

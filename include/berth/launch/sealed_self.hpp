@@ -8,8 +8,7 @@ namespace berth::launch {
 /// mount namespace, or, without the privilege for that, from a sealed memory file; unless it runs from such a one
 /// already. Through /proc/PID/exe of this process nobody can write to the host's file then (CVE-2019-5736). Needed
 /// where other processes of the container can look at this one before it executes the container's program: a joined pid
-/// namespace, startContainer hooks, a seccomp listener, and an LSM label of the next exec, which leaves no exec for the
-/// trampoline. Returns
+/// namespace, startContainer hooks, and a seccomp listener, for which berth loads the filter itself. Returns
 /// only if there is nothing to do or on failure.
 Status ensure_sealed_self(char* const* argv);
 
