@@ -12,7 +12,7 @@ PROFILE = """
 profile berth-test flags=(attach_disconnected,mediate_deleted) {
   file, capability, network, signal, ptrace, unix, mount, umount, pivot_root,
   deny /forbidden r,
-  deny /forbidden-directory/ w,
+  deny /protected w,
 }
 """
 
@@ -49,8 +49,9 @@ def confined(change=None):
 
 
 def forbid(made):
-    with open(os.path.join(made.rootfs, "forbidden"), "w") as file:
-        file.write("x")
+    for name in ("forbidden", "protected"):
+        with open(os.path.join(made.rootfs, name), "w") as file:
+            file.write("x")
     return made
 
 
@@ -110,16 +111,14 @@ def test_exec_with_another_profile(bundle, container):
 def test_start_hooks_have_the_profile_too(bundle, container, profiled):
     """They run in the container, with no more rights than its program."""
     def hook(config):
-        config["root"]["readonly"] = False
-        config["hooks"] = {"startContainer": [{"path": "/probe",
-                                               "args": ["/probe", "report", "--try", "mkdir:/forbidden-directory"]}]}
+        config["hooks"] = {"startContainer": [{"path": "/probe", "args": ["/probe", "report", "--try", "unlink:/protected"]}]}
 
     made = forbid(bundle(*PROBE, change=confined(hook) if profiled else hook))
     with container(made) as box:
         result = box.run()
     if profiled:
         assert_confined(result.report)
-    assert os.path.exists(os.path.join(made.rootfs, "forbidden-directory")) != profiled
+    assert os.path.exists(os.path.join(made.rootfs, "protected")) == profiled
 
 
 def test_a_profile_that_is_not_loaded(bundle, container):

@@ -114,9 +114,11 @@ void Channel::send_failure(const Error& error) {
 
 Result<std::optional<Message>> Channel::receive() {
   auto result = sys::receive_message(socket_.get(), kMaxMessage, "channel");
-  // ECONNRESET: the other end died with something unread, which is an end like any other.
-  const bool reset = !result && result.error().is(ECONNRESET);
-  if (reset || (result && result->data.empty())) {
+  if (!result && result.error().is(ECONNRESET)) {
+    // The other end died with something unread. The kernel says so once, and before what the other end has said.
+    result = sys::receive_message(socket_.get(), kMaxMessage, "channel");
+  }
+  if (result && result->data.empty()) {
     return std::optional<Message>();
   }
   sys::ReceivedMessage received = TRY(std::move(result));

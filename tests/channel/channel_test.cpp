@@ -90,6 +90,18 @@ TEST_CASE("the end of the stream is not a message") {
   CHECK_FALSE(received->has_value());
 }
 
+TEST_CASE("what was said before a death is heard, whatever the dead one did not hear") {
+  sys::SocketPair sockets = sys::SocketPair::create().value();
+  Channel sender(std::move(sockets.first));
+  Channel receiver(std::move(sockets.second));
+  sender.send_failure(Error(ErrorKind::kSystem, "the reason"));
+  REQUIRE(receiver.send(MessageType::kProceed).has_value());
+  sender.close();
+  const auto received = receiver.receive();
+  REQUIRE_FALSE(received.has_value());
+  CHECK(received.error().message() == "the reason");
+}
+
 TEST_CASE("a descriptor travels with a message") {
   sys::SocketPair sockets = sys::SocketPair::create().value();
   Channel sender(std::move(sockets.first), Sequence(Sequence::Begin::kStart));
