@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kListLimit = 4096;
 
 Result<std::vector<std::string>> read_names(const std::string& file) {
-  std::string text = TRY(sys::read_file(AT_FDCWD, file, kListLimit));
+  std::string text = TRY(sys::read_record(AT_FDCWD, file, kListLimit));
   std::ranges::replace(text, '\n', ' ');
   return split(text, ' ');
 }

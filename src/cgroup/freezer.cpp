@@ -35,7 +35,7 @@ Status set_legacy_state(const std::string& path, const char* state) {
 
 // Whether the file holds the words; a cgroup that is gone (a delete beside this query took it away) freezes nobody.
 Result<bool> says(const std::string& file, std::string_view words) {
-  const auto text = sys::read_file(AT_FDCWD, file, kSmallFile);
+  const auto text = sys::read_record(AT_FDCWD, file, kSmallFile);
   if (!text) {
     const bool gone = text.error().is(ENOENT) || text.error().is(ENODEV);
     return gone ? Result<bool>(false) : std::unexpected(text.error());

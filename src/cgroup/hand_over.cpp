@@ -16,7 +16,7 @@ namespace {
 
 // cgroups(7). Before Linux 4.15 there is no list, and these are all.
 std::string delegated_files() {
-  return sys::read_file(AT_FDCWD, "/sys/kernel/cgroup/delegate", 4096)
+  return sys::read_record(AT_FDCWD, "/sys/kernel/cgroup/delegate", 4096)
       .value_or("cgroup.procs\ncgroup.threads\ncgroup.subtree_control\n");
 }
 

@@ -115,7 +115,7 @@ Status check_memory_in_use(const Placement& placement, const std::vector<FileWri
       continue;  // "max"
     }
     const std::string file = find_directory(placement, "")->path + "/memory.current";
-    Result<std::string> text = sys::read_file(AT_FDCWD, file, 4096);
+    Result<std::string> text = sys::read_record(AT_FDCWD, file, 4096);
     if (!text && text.error().is(ENOENT)) {
       continue;  // the controller was enabled just now, so nothing is counted yet
     }

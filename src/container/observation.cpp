@@ -15,6 +15,11 @@ namespace {
 
 // Whether the container's process still listens at its start socket: exec closes it.
 Result<bool> awaits_start(const ContainerDirectory& directory) {
+  // Of most containers it is gone, which is less to ask than to connect.
+  if (const auto status = sys::stat_at(directory.fd(), kStartSocket, AT_SYMLINK_NOFOLLOW);
+      !status && status.error().is(ENOENT)) {
+    return false;
+  }
   auto connection = sys::connect_at(directory.fd(), kStartSocket);
   if (connection) {
     return true;

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kMaxStat = 4096;
 
 Result<std::optional<ProcessStat>> read_stat(pid_t pid) {
-  const auto text = sys::read_file(AT_FDCWD, fmt::format("/proc/{}/stat", pid), kMaxStat);
+  const auto text = sys::read_record(AT_FDCWD, fmt::format("/proc/{}/stat", pid), kMaxStat);
   if (!text) {
     // ESRCH: it ended between open and read.
     if (text.error().is(ENOENT) || text.error().is(ESRCH)) {
@@ -71,12 +71,15 @@ Result<std::uint64_t> start_time_of(pid_t pid) {
 }
 
 Result<std::string> boot_id() {
-  constexpr std::size_t kMaxBootId = 64;
-  std::string id = TRY(sys::read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", kMaxBootId));
-  while (id.ends_with('\n')) {
-    id.pop_back();
+  static std::string known;  // `list` asks for each container
+  if (known.empty()) {
+    constexpr std::size_t kMaxBootId = 64;
+    known = TRY(sys::read_record(AT_FDCWD, "/proc/sys/kernel/random/boot_id", kMaxBootId));
+    while (known.ends_with('\n')) {
+      known.pop_back();
+    }
   }
-  return id;
+  return known;
 }
 
 Result<std::optional<sys::Pidfd>> find_process(const spec::Record& record) {

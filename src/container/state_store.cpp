@@ -93,7 +93,7 @@ Result<bool> ContainerDirectory::lock(LockKind kind) const {
 }
 
 Result<std::optional<spec::Record>> ContainerDirectory::read(const char* file) const {
-  auto text = sys::read_file(directory_.get(), file, kMaxRecord);
+  auto text = sys::read_record(directory_.get(), file, kMaxRecord);
   if (!text) {
     if (text.error().is(ENOENT)) {
       return std::optional<spec::Record>();

@@ -61,10 +61,13 @@ Result<UniqueFd> open_at2(int directory, const std::string& path, const open_how
   return UniqueFd(static_cast<int>(fd));
 }
 
-Result<std::string> read_all(int fd, std::size_t limit, std::string_view name) {
-  constexpr std::size_t kFirstRead = 16 * 1024;
-  std::string data;
-  std::size_t filled = 0;
+namespace {
+
+constexpr std::size_t kFirstRead = std::size_t{16} * 1024;
+
+// `data` is what was read already.
+Result<std::string> read_on(int fd, std::string data, std::size_t limit, std::string_view name) {
+  std::size_t filled = data.size();
   for (;;) {
     if (filled == data.size()) {
       if (data.size() > limit) {
@@ -85,6 +88,26 @@ Result<std::string> read_all(int fd, std::size_t limit, std::string_view name) {
     return sys_fail(EFBIG, "read({}): more than {} bytes", name, limit);
   }
   data.resize(filled);
+  return data;
+}
+
+}  // namespace
+
+Result<std::string> read_all(int fd, std::size_t limit, std::string_view name) {
+  return read_on(fd, {}, limit, name);
+}
+
+Result<std::string> read_record(int directory, const std::string& path, std::size_t limit) {
+  const UniqueFd fd = TRY(open_at(directory, path, O_RDONLY));
+  std::string data(std::min(limit + 1, kFirstRead), '\0');
+  const ssize_t count = retry_interrupted([&] { return ::read(fd.get(), data.data(), data.size()); });
+  if (count < 0) {
+    return sys_fail(errno, "read({})", path);
+  }
+  if (static_cast<std::size_t>(count) == data.size()) {
+    return read_on(fd.get(), std::move(data), limit, path);
+  }
+  data.resize(static_cast<std::size_t>(count));
   return data;
 }
 
