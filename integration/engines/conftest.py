@@ -1,5 +1,6 @@
 """The engines, started once for the session, each with the runtime under test as its only one."""
 
+import json
 import os
 import resource
 import shutil
@@ -9,9 +10,13 @@ import time
 
 import pytest
 
+from harness.cri import Cri
 from harness.engine import Cell, Client, Daemon, Unavailable, cgroups_below, image_archive, program, remove_cgroups
+from harness.marks import has_capability
+from harness.runtime import wait_until
 
 IMAGE = "docker.io/library/box:1"
+PAUSE = "docker.io/library/pause:1"
 
 
 def needs_trial(engine, result):
@@ -58,21 +63,50 @@ def archive(home, probe, busybox):
     with open(os.path.join(rootfs, "etc/group"), "w") as file:
         file.write("root:x:0:\nsailor:x:1000:\ncrew:x:2000:sailor\n")
     path = os.path.join(home, "box.tar")
-    image_archive(path, rootfs, IMAGE)
+    image_archive(path, rootfs, IMAGE, ["/bin/sleep", "300"])  # without a command: as Podman's first container of a pod
     return path
 
 
 @pytest.fixture(scope="session")
-def containerd(cell, home):
-    """A containerd; gives its socket."""
+def pause_archive(home, probe):
+    """The image of a pod's first container: a program that waits."""
+    rootfs = os.path.join(home, "pause")
+    os.mkdir(rootfs)
+    shutil.copy(probe, os.path.join(rootfs, "probe"))
+    path = os.path.join(home, "pause.tar")
+    image_archive(path, rootfs, PAUSE, ["/probe", "sleep"])
+    return path
+
+
+def write_pod_network(directory):
+    """A network of pods that needs two of CNI's programs and nothing else: a pair of interfaces for each pod."""
+    os.mkdir(directory)
+    network = {"cniVersion": "0.4.0", "name": "pods", "plugins": [
+        {"type": "ptp", "ipam": {"type": "host-local", "dataDir": f"{directory}/leases", "subnet": "10.213.0.0/24"}}]}
+    with open(os.path.join(directory, "10-pods.conflist"), "w") as file:
+        json.dump(network, file)
+
+
+@pytest.fixture(scope="session")
+def containerd(cell, home, binary):
+    """A containerd, its CRI part set up as the README says; gives its socket."""
     directory = os.path.join(home, "c")
     os.mkdir(directory)
+    write_pod_network(f"{directory}/networks")
     config = os.path.join(directory, "config.toml")
+    cri = '[plugins."io.containerd.grpc.v1.cri"'
     with open(config, "w") as file:
         file.write(f'version = 2\nroot = "{directory}/root"\nstate = "{directory}/state"\n'
-                   'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]\n'
+                   'disabled_plugins = ["io.containerd.internal.v1.opt"]\n'
                    f'[grpc]\n  address = "{directory}/sock"\n'
-                   '[debug]\n  level = "warn"\n')
+                   '[debug]\n  level = "warn"\n'
+                   f'{cri}]\n  sandbox_image = "{PAUSE}"\n  netns_mounts_under_state_dir = true\n'
+                   f'  restrict_oom_score_adj = {"false" if has_capability(24) else "true"}\n'
+                   f'{cri}.cni]\n  bin_dir = "/usr/lib/cni"\n  conf_dir = "{directory}/networks"\n')
+        for name, path in (("berth", binary), ("runc", program("runc", "runc"))):
+            file.write(f'{cri}.containerd.runtimes.{name}]\n  runtime_type = "io.containerd.runc.v2"\n'
+                       f'{cri}.containerd.runtimes.{name}.options]\n    BinaryName = "{path}"\n'
+                       f'    Root = "{home}/{name}"\n')
     socket = os.path.join(directory, "sock")
     try:
         ctr = Client(cell, [program("ctr", "containerd"), "--address", socket])
@@ -93,6 +127,22 @@ def ctr_client(cell, containerd, archive, token):
     except Unavailable as why:
         pytest.skip(str(why))
     return client
+
+
+@pytest.fixture(scope="session")
+def cri_client(cell, home, containerd, archive, pause_archive):
+    """containerd as a kubelet sees it."""
+    try:
+        images = Client(cell, [program("ctr", "containerd"), "--address", containerd, "--namespace", "k8s.io", "images"])
+        for path in (archive, pause_archive):
+            images.must("import", path)
+        client = Cri(cell, containerd, f"{home}/cri.descriptors")
+    except Unavailable as why:
+        pytest.skip(str(why))
+    wait_until(lambda: {tag for image in client("ListImages")["images"] for tag in image["repo_tags"]} >= {IMAGE, PAUSE},
+               seconds=20, what="the images in the view of a kubelet")
+    yield client
+    assert client.close() == ""
 
 
 @pytest.fixture(scope="session")
@@ -188,6 +238,15 @@ def podman(podman_client, untouched, cell):
     yield podman_client
     podman_client.must("pod", "rm", "--all", "--force", "--time", "0")
     podman_client.must("rm", "--all", "--force", "--time", "0")
+
+
+@pytest.fixture
+def cri(cri_client, untouched, home, token):
+    untouched(f"{home}/berth/k8s.io", f"/{token}-pods/")
+    yield cri_client
+    for pod in cri_client("ListPodSandbox")["items"]:
+        cri_client("StopPodSandbox", pod_sandbox_id=pod["id"])
+        cri_client("RemovePodSandbox", pod_sandbox_id=pod["id"])
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ def test_namespaces_of_others(docker, sleeper, report):
     assert link[0] == link[1] and link[2] == "sleep"
     seen = report("--pid", "host", "--ipc", "host", "--uts", "host", "--network", "host")
     for name in ("ipc", "uts", "net"):
-        assert seen.namespaces[name] == os.readlink(f"/proc/self/ns/{name}")
+        assert seen.namespaces[name] == os.readlink(f"/proc/{docker.cell.pid}/ns/{name}")
     assert seen.pid != 1
 
 

@@ -1,15 +1,19 @@
 """Container engines that drive the runtime: dockerd, containerd and podman, each with directories of its own.
 
-All of them run in one pid and mount namespace of their own (`Cell`), so that whatever they start or mount ends with it."""
+All of them run in one pid, mount and network namespace of their own (`Cell`), so that whatever they start, mount or connect
+ends with it."""
 
+import fcntl
 import json
 import os
 import pty
 import select
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 from .host import cgroup_mounts, mountinfo, reap_children
@@ -64,23 +68,23 @@ def outcome(command, timeout, input=None, **options):
 
 
 class Cell:
-    """A pid and a mount namespace with a /run/berth of its own. What runs in it ends with close()."""
+    """A pid, a mount and a network namespace with a /run/berth of its own. What runs in it ends with close()."""
 
     def __init__(self):
-        first = 'mkdir -p /run/berth && mount -t tmpfs berth /run/berth && exec "$@"'
+        first = 'mkdir -p /run/berth && mount -t tmpfs berth /run/berth && busybox ifconfig lo up && exec "$@"'
         self.outer = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL",
-             "unshare", "--mount", "--propagation", "slave", "--pid", "--fork", "--kill-child", "--mount-proc",
+             "unshare", "--mount", "--propagation", "slave", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
              "sh", "-c", first, "sh", sys.executable, "-c", _REAPER],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         if self.outer.stdout.readline() != b"ready\n":
-            raise Unavailable("this machine allows no pid and mount namespace")
+            raise Unavailable("this machine allows no pid, mount and network namespace")
         self.outer.stdout.close()
         with open(f"/proc/{self.outer.pid}/task/{self.outer.pid}/children") as file:
             self.pid = int(file.read().split()[0])
 
     def command(self, *arguments):
-        return ["nsenter", "-t", str(self.pid), "-m", "-p", "--wdns=/", "--", *map(str, arguments)]
+        return ["nsenter", "-t", str(self.pid), "-m", "-n", "-p", "--wdns=/", "--", *map(str, arguments)]
 
     def mounts(self):
         with open(f"/proc/{self.pid}/mountinfo") as file:
@@ -179,6 +183,9 @@ class Terminal:
     def type(self, text):
         os.write(self.master, text.encode())
 
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+
     def _read(self):
         if select.select([self.master], [], [], 0.1)[0]:
             try:
@@ -224,9 +231,8 @@ def remove_cgroups(name):
     return cgroups_below(name)
 
 
-def image_archive(path, rootfs, name):
-    """Writes the tree `rootfs` as an image `name` in the form of `docker save`, which every engine can load. Without a
-    command it sleeps, as the first container of a pod has to."""
+def image_archive(path, rootfs, name, command):
+    """Writes the tree `rootfs` as an image `name` in the form of `docker save`, which every engine can load."""
     import hashlib
     import io
     import tarfile
@@ -237,7 +243,7 @@ def image_archive(path, rootfs, name):
     digest = hashlib.sha256(layer.getvalue()).hexdigest()
     config = json.dumps({
         "architecture": "amd64", "os": "linux", "created": "2024-01-01T00:00:00Z",
-        "config": {"Env": ["PATH=/bin:/"], "Cmd": ["/bin/sleep", "300"]},
+        "config": {"Env": ["PATH=/bin:/"], "Cmd": command},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
         "history": [{"created": "2024-01-01T00:00:00Z", "created_by": "tests"}]}).encode()
     config_name = hashlib.sha256(config).hexdigest() + ".json"
