@@ -147,7 +147,7 @@ def cri_client(cell, home, containerd, archive, pause_archive):
 
 @pytest.fixture(scope="session")
 def docker_client(cell, home, containerd, archive, binary, token):
-    """A dockerd without networks, set up as the README says; the runtime is its default one."""
+    """A dockerd without a network of its own, set up as the README says; the runtime is its default one."""
     directory = os.path.join(home, "d")
     os.mkdir(directory)
     config = os.path.join(directory, "daemon.json")
@@ -158,7 +158,7 @@ def docker_client(cell, home, containerd, archive, binary, token):
         client = Client(cell, [program("docker", "docker.io"), "-H", socket], {"HOME": directory})
         daemon = Daemon(cell, [program("dockerd", "docker.io"), "--config-file", config, "--data-root", f"{directory}/data",
                                "--exec-root", f"{directory}/exec", "--pidfile", f"{directory}/pid", "-H", socket,
-                               "--containerd", containerd, "--bridge=none", "--iptables=false", "--ip6tables=false",
+                               "--containerd", containerd, "--bridge=none",
                                "--cgroup-parent", f"/{token}-docker", "--log-level", "warn"],
                         os.path.join(home, "dockerd.log"), lambda: client("version", timeout=10).ok)
         client.must("load", "-i", archive)
@@ -230,6 +230,17 @@ def docker(docker_client, untouched, home, token):
     yield docker_client
     for id in docker_client.must("ps", "-aq").split():
         docker_client.must("rm", "-f", id)
+
+
+@pytest.fixture
+def compose(docker, home, tmp_path):
+    """compose("up", ...) with the file that compose.write(text) wrote."""
+    client = Client(docker.cell, [program("docker-compose", "docker-compose"), "--ansi", "never", "--project-name", "ship",
+                                  "--file", f"{tmp_path}/compose.yaml"],
+                    {"DOCKER_HOST": docker.base[-1], "HOME": f"{home}/d"})
+    client.write = (tmp_path / "compose.yaml").write_text
+    yield client
+    client.must("down", "--timeout", "0", "--volumes")
 
 
 @pytest.fixture

@@ -12,6 +12,9 @@ from harness.runtime import wait_until
 
 IMAGE = "box:1"
 
+#: What cannot be is refused with the same status and the same decisive words as by runc, which Docker's users are used to.
+BOTH = ("runc", "berth")
+
 
 @pytest.fixture
 def sleeper(docker):
@@ -38,12 +41,14 @@ def test_output_and_status(docker):
 
 def test_the_process(report):
     seen = report("--hostname", "deck", "-e", "COLOUR=red", "-w", "/tmp", "--user", "sailor",
-                  "--ulimit", "nofile=100:200", "--oom-score-adj", "500")
+                  "--ulimit", "nofile=100:200", "--oom-score-adj", "500", "--group-add", "3000",
+                  "--sysctl", "kernel.msgmax=4096", probe=("--read", "/proc/sys/kernel/msgmax"))
     assert seen.hostname == "deck"
     assert "COLOUR=red" in seen.env and "HOME=/home" in seen.env
     assert seen.cwd == "/tmp"
     assert set(seen.uids) == {1000}
-    assert 2000 in seen.groups
+    assert {2000, 3000} <= set(seen.groups)
+    assert seen.file("/proc/sys/kernel/msgmax") == "4096\n"
     assert seen.rlimits["RLIMIT_NOFILE"] == [100, 200]
     assert seen.file("/proc/self/oom_score_adj").strip() == "500"
     assert seen.capabilities("Eff") == set()
@@ -56,6 +61,14 @@ def test_capabilities_and_privileges(report):
     assert seen.capabilities("Eff") == seen.capabilities("Bnd") == {"CAP_NET_RAW", "CAP_CHOWN"}
     assert seen.no_new_privs == 1
     assert seen.status["Seccomp"] == "0"
+
+
+def test_seccomp_profile(docker, tmp_path):
+    profile = tmp_path / "profile.json"
+    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW",
+                                   "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}))
+    result = docker("run", "--rm", "--security-opt", f"seccomp={profile}", IMAGE, "sh", "-c", "rmdir /home && mkdir /home")
+    assert result.status == 1 and result.stderr == "mkdir: can't create directory '/home': Operation not permitted\n", result
 
 
 def test_mounts(report, docker, tmp_path):
@@ -136,8 +149,10 @@ def test_namespaces_of_others(docker, sleeper, report):
 def test_a_person_at_a_terminal(docker):
     with docker.terminal("run", "--rm", "-it", IMAGE, "sh") as terminal:
         terminal.expect("# ")
-        terminal.type("tty; echo $((40 + 2))\n")
-        assert "/dev/pts/0" in terminal.expect("\r\n42")
+        terminal.resize(rows=40, columns=90)
+        terminal.type("sleep 0.5; stty size; tty; echo $((40 + 2))\n")
+        seen = terminal.expect("\r\n42")
+        assert "40 90\r\n/dev/pts/0\r\n" in seen
         terminal.type("sleep 100\n")
         time.sleep(0.5)
         terminal.type("\x03")
@@ -167,13 +182,16 @@ def test_exec_at_a_terminal(docker, sleeper):
         assert terminal.end() == 5
 
 
-@pytest.mark.parametrize("command, status, words", [
-    (["missing"], 126, 'exec: "missing": executable file not found in $PATH'),
-    (["/etc/passwd"], 126, "permission denied"),
-], ids=["no such command", "not executable"])
-def test_exec_of_what_cannot_run(docker, sleeper, command, status, words):
-    result = docker("exec", sleeper(), *command)
-    assert result.status == status and words in result.stdout + result.stderr, result
+@pytest.mark.parametrize("command, words", [
+    (["missing"], 'exec: "missing": executable file not found in $PATH'),
+    (["/etc/passwd"], "permission denied"),
+    (["-w", "/nowhere", "true"], "no such file or directory"),
+], ids=["no such command", "not executable", "no such directory"])
+def test_exec_of_what_cannot_run(docker, sleeper, command, words):
+    options, command = (command[:2], command[2:]) if command[0] == "-w" else ([], command)
+    for runtime in BOTH:
+        result = docker("exec", *options, sleeper("--runtime", runtime), *command)
+        assert result.status == 126 and words.lower() in (result.stdout + result.stderr).lower(), result
 
 
 def test_pause_and_unpause(docker, sleeper):
@@ -191,7 +209,8 @@ def test_pause_and_unpause(docker, sleeper):
 def test_update(docker, sleeper, native, token):
     id = sleeper("-m", "64m")
     docker.must("update", "-m", "32m", "--memory-swap", "32m", "--pids-limit", "20", "--cpus", "0.5", id)
-    names = [("memory", "memory.max" if native.unified else "memory.limit_in_bytes", "33554432"), ("pids", "pids.max", "20")]
+    names = [("memory", "memory.max" if native.unified else "memory.limit_in_bytes", "33554432"), ("pids", "pids.max", "20"),
+             ("cpu", "cpu.max" if native.unified else "cpu.cfs_quota_us", "50000 100000" if native.unified else "50000")]
     for controller, name, value in names:
         path = f"{native.mounts['' if native.unified else controller]}/{token}-docker/{id}/{name}"
         with open(path) as file:
@@ -227,6 +246,15 @@ def test_start_again(docker):
     assert docker.must("logs", id) == "once more\nonce more\nonce more"
 
 
+def test_restart(docker, sleeper):
+    id = sleeper("--stop-signal", "KILL")
+    docker.must("exec", id, "touch", "/tmp/trace")
+    first = inspect(docker, id)["State"]["Pid"]
+    docker.must("restart", id)
+    assert inspect(docker, id)["State"]["Pid"] not in (0, first)
+    docker.must("exec", id, "test", "-e", "/tmp/trace")
+
+
 def test_restart_policy(docker):
     id = docker.must("run", "-d", "--restart", "on-failure:2", IMAGE, "sh", "-c", "echo try; exit 3")
     assert docker.must("wait", id) == "3"
@@ -248,16 +276,50 @@ def test_fifty_at_once(docker):
         assert (start.returncode, output.decode()) == (number, f"{number}\n")
 
 
+def test_compose(compose, docker):
+    compose.write(f"""
+version: "3.8"
+services:
+  server:
+    image: {IMAGE}
+    command: nc -ll -p 80 -e hostname
+    hostname: bridge
+    init: true
+    read_only: true
+    cap_drop: [ALL]
+    cap_add: [NET_BIND_SERVICE]
+    volumes: [hold:/hold]
+  client:
+    image: {IMAGE}
+    depends_on: [server]
+    environment: {{GREETING: ahoy}}
+    command: sh -c 'echo $$GREETING; until nc server 80; do sleep 0.1; done; exit 3'
+volumes: {{hold: {{}}}}
+""")
+    result = compose("up", "--exit-code-from", "client")
+    assert result.status == 3 and {"client_1  | ahoy", "client_1  | bridge"} <= set(result.stdout.splitlines()), result
+    compose.must("up", "-d", "server")
+    result = compose("exec", "-T", "server", "sh", "-c", "touch /hold/x; cat /proc/1/comm; touch /etc/x; exit 9")
+    assert result.status == 9 and result.stdout == "docker-init\n" and "Read-only file system" in result.stderr, result
+    compose.must("restart", "--timeout", "1", "server")
+    assert compose.must("exec", "-T", "server", "ls", "/hold") == "x"
+    id = compose.must("ps", "-q", "server")
+    compose.must("kill", "server")
+    assert inspect(docker, id)["State"]["ExitCode"] == 137
+
+
 @pytest.mark.parametrize("command, status, words", [
     (["missing"], 127, 'exec: "missing": executable file not found in $PATH'),
     (["/bin/missing"], 127, "no such file or directory"),
     (["/etc/passwd"], 126, "permission denied"),
-    (["/etc"], 126, ""),
-    ([""], 127, ""),
-], ids=["no such command", "no such path", "not executable", "a directory", "empty"])
+    (["/etc"], 126, "permission denied"),
+    ([""], 127, "executable file not found in $PATH"),
+    (["/etc/passwd/x"], 125, "not a directory"),
+], ids=["no such command", "no such path", "not executable", "a directory", "empty", "below a file"])
 def test_command_that_cannot_run(docker, command, status, words):
-    result = docker("run", "--rm", IMAGE, *command)
-    assert result.status == status and words in result.stderr, result
+    for runtime in BOTH:
+        result = docker("run", "--rm", "--runtime", runtime, IMAGE, *command)
+        assert result.status == status and words in result.stderr, result
 
 
 @pytest.mark.parametrize("options, words", [
@@ -265,10 +327,19 @@ def test_command_that_cannot_run(docker, command, status, words):
     (["-v", "{source}:/etc"], "not a directory"),
     (["--tmpfs", "/etc/passwd"], "not a directory"),
     (["-v", "{source}:/proc/sys"], "because it is inside /proc"),
-    (["--sysctl", "net.wrong=1"], "net/wrong"),
-], ids=["user", "file on a directory", "directory on a file", "mount in proc", "sysctl"])
+    (["--cpus", "0.001"], "100"),
+    (["--hostname", 65 * "x"], "hostname"),
+], ids=["user", "file on a directory", "directory on a file", "mount in proc", "too little time", "too long a name"])
 def test_options_that_cannot_be(docker, tmp_path, options, words):
     source = tmp_path / "file"
     source.write_text("")
-    result = docker("run", "--rm", *(option.format(source=source) for option in options), IMAGE, "true")
-    assert result.status == 125 and words in result.stderr, result
+    for runtime in BOTH:
+        result = docker("run", "--rm", "--runtime", runtime, *(option.format(source=source) for option in options), IMAGE,
+                        "true")
+        assert result.status == 125 and words in result.stderr, result
+
+
+def test_kernel_parameter_that_does_not_exist(docker):
+    """With runc, Docker takes this for a missing command and ends with 127."""
+    result = docker("run", "--rm", "--sysctl", "net.wrong=1", IMAGE, "true")
+    assert result.status == 125 and "net/wrong" in result.stderr, result
