@@ -134,6 +134,26 @@ def test_joined_user_namespace(report):
         assert seen.uids == [0, 0, 0]
 
 
+def test_mappings_of_the_joined_user_namespace(run, container, bundle):
+    """Engines write them beside its path (Podman's --userns container:ID, containerd and CRI-O in a pod)."""
+    with container(bundle("sleep", change=user_namespace)) as first:
+        first.must("create")
+
+        def change(config):
+            user_namespace(config)
+            config["linux"]["namespaces"][-1]["path"] = f"/proc/{first.pid}/ns/user"
+
+        seen = run("report", change=change).report
+        assert seen.namespaces["user"] == os.readlink(f"/proc/{first.pid}/ns/user") and seen.uids == [0, 0, 0]
+        for name in ("uidMappings", "gidMappings"):
+            def differ(config):
+                change(config)
+                config["linux"][name][-1]["size"] += 1
+
+            error = run("exit", 0, change=differ).error
+            assert f"/linux/{name}: got mappings that the user namespace that is joined does not have" in error
+
+
 def test_namespaces_of_another_container(report, container, bundle):
     """What a pod does: net, ipc and uts of the first container."""
     with container(bundle("sleep")) as first:

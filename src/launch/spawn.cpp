@@ -56,6 +56,9 @@ Error explain_clone(Error error, std::uint64_t flags) {
 }
 
 Status map_ids(const plan::Namespaces& namespaces, pid_t pid) {
+  if (namespaces.joins(CLONE_NEWUSER)) {
+    return ns::check_id_maps(pid, namespaces.uid_mappings, namespaces.gid_mappings);
+  }
   if (!namespaces.creates(static_cast<unsigned>(CLONE_NEWUSER))) {
     return {};
   }

@@ -7,7 +7,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <sstream>
 
 namespace berth::ns {
 namespace {
@@ -15,6 +17,7 @@ namespace {
 // Fixed places of the host, never found in $PATH: a set-user-id helper is trusted by its path.
 constexpr const char* kNewUidMap = "/usr/bin/newuidmap";
 constexpr const char* kNewGidMap = "/usr/bin/newgidmap";
+constexpr std::size_t kMaxMapText = 65536;  // of /proc/PID/uid_map: at most 340 lines of 33 bytes
 
 Status run_helper(const char* helper, pid_t pid, std::span<const plan::IdMapping> mappings) {
   std::vector<std::string> arguments = {helper, std::to_string(pid)};
@@ -63,7 +66,30 @@ Status write_map(pid_t pid, const char* file, const char* helper, std::span<cons
   return sys::write_file(AT_FDCWD, fmt::format("/proc/{}/{}", pid, file), id_map_text(mappings));
 }
 
+Status check_map(pid_t pid, const char* file, const char* property, std::span<const plan::IdMapping> mappings) {
+  if (mappings.empty()) {
+    return {};
+  }
+  const std::string found = TRY(sys::read_file(AT_FDCWD, fmt::format("/proc/{}/{}", pid, file), kMaxMapText));
+  if (!is_id_map(found, mappings)) {
+    return fail(ErrorKind::kConfig,
+                "config.json: /linux/{}: got mappings that the user namespace that is joined does not have, expected "
+                "those that it has, or none",
+                property);
+  }
+  return {};
+}
+
 }  // namespace
+
+bool is_id_map(std::string_view text, std::span<const plan::IdMapping> mappings) {
+  std::vector<plan::IdMapping> found;
+  std::istringstream lines{std::string(text)};
+  for (plan::IdMapping entry; lines >> entry.container_id >> entry.host_id >> entry.size;) {
+    found.push_back(entry);
+  }
+  return std::ranges::is_permutation(found, mappings);
+}
 
 std::string id_map_text(std::span<const plan::IdMapping> mappings) {
   std::string text;
@@ -86,6 +112,12 @@ Status write_id_maps(pid_t pid, std::span<const plan::IdMapping> uid_mappings,
   TRY_CONTEXT(write_map(pid, "gid_map", kNewGidMap, gid_mappings, ::getegid()), "map the container's gids");
   TRY_CONTEXT(write_map(pid, "uid_map", kNewUidMap, uid_mappings, ::geteuid()), "map the container's uids");
   return {};
+}
+
+Status check_id_maps(pid_t pid, std::span<const plan::IdMapping> uid_mappings,
+                     std::span<const plan::IdMapping> gid_mappings) {
+  TRY(check_map(pid, "uid_map", "uidMappings", uid_mappings));
+  return check_map(pid, "gid_map", "gidMappings", gid_mappings);
 }
 
 Result<sys::UniqueFd> make_user_namespace(std::span<const plan::IdMapping> uid_mappings,

@@ -43,8 +43,6 @@ void lower_id_maps(Lowering& lowering) {
     const std::string pointer = fmt::format("/linux/{}", name);
     if (plan.creates(CLONE_NEWUSER) && entries.empty()) {
       lowering.problems.add(pointer, "nothing", "a mapping, for the new user namespace");
-    } else if (plan.joins(CLONE_NEWUSER) && !entries.empty()) {
-      lowering.problems.add(pointer, "a mapping", "none: the user namespace that is joined has its own");
     } else if (!plan.has(CLONE_NEWUSER) && !entries.empty()) {
       lowering.problems.add(pointer, "a mapping", "a user namespace in /linux/namespaces");
     }

@@ -40,7 +40,7 @@ TEST_CASE("Namespaces that cannot be are refused") {
   }
 }
 
-TEST_CASE("Id maps belong to a new user namespace, and nowhere else") {
+TEST_CASE("Id maps belong to a user namespace") {
   const std::string one = R"({"containerID": 0, "hostID": 100000, "size": 65536})";
   const Namespaces plan = plan_of({.linux_block = user_namespace(one), .namespaces = kWithUser}).namespaces;
   REQUIRE(plan.uid_mappings.size() == 1);
@@ -51,8 +51,8 @@ TEST_CASE("Id maps belong to a new user namespace, and nowhere else") {
                  Catch::Contains("/linux/gidMappings: got nothing"));
   CHECK_THAT(error_of({.linux_block = user_namespace(one)}),
              Catch::StartsWith("/linux/uidMappings: got a mapping, expected a user namespace"));
-  CHECK_THAT(error_of({.linux_block = user_namespace(one), .namespaces = R"({"type": "user", "path": "/n"})"}),
-             Catch::StartsWith("/linux/uidMappings: got a mapping, expected none"));
+  // Engines write them beside the path of a namespace that has them: whether it has is seen when it is joined.
+  CHECK(error_of({.linux_block = user_namespace(one), .namespaces = R"({"type": "user", "path": "/n"})"}).empty());
   CHECK(error_of({.namespaces = R"({"type": "user", "path": "/n"})"}).empty());
 }
 
