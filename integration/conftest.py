@@ -20,6 +20,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 def pytest_addoption(parser):
     parser.addoption("--cgroups", choices=("native", "v2"), default="native", help="view of the cgroup hierarchies")
+    parser.addoption("--podman-cgroups", choices=("cgroupfs", "systemd"), default="cgroupfs",
+                     help="Podman's cgroup manager; systemd needs systemd as init")
 
 
 def pytest_sessionstart(session):

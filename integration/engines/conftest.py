@@ -11,7 +11,7 @@ import time
 import pytest
 
 from harness.cri import Cri
-from harness.engine import Cell, Client, Daemon, Unavailable, cgroups_below, image_archive, program, remove_cgroups
+from harness.engine import Cell, Client, Daemon, Unavailable, cgroups_below, image_archive, outcome, program, remove_cgroups
 from harness.marks import has_capability
 from harness.runtime import wait_until
 
@@ -174,7 +174,29 @@ def docker_client(cell, home, containerd, archive, binary, token):
 
 
 @pytest.fixture(scope="session")
-def podman_client(cell, home, archive, binary, token):
+def podman_cell(cell, pytestconfig):
+    """Where Podman runs."""
+    if pytestconfig.getoption("--podman-cgroups") == "cgroupfs":
+        yield cell
+        return
+    if not os.path.isdir("/run/systemd/system"):
+        pytest.skip("this host has no systemd as init (integration/vm has)")
+    made = Cell(pid_namespace=False)
+    yield made
+    made.close()
+
+
+def give_ids(cell, directory):
+    """The ranges of ids that Podman takes from for --userns auto."""
+    for name in ("subuid", "subgid"):
+        path = os.path.join(directory, name)
+        with open(path, "w") as file:
+            file.write("containers:300000:1000000\n")
+        assert outcome(cell.command("mount", "--bind", path, f"/etc/{name}"), 10).ok
+
+
+@pytest.fixture(scope="session")
+def podman_client(podman_cell, home, archive, binary, pytestconfig):
     """Podman with a containers.conf as in the README, and the limits of this machine."""
     directory = os.path.join(home, "p")
     os.mkdir(directory)
@@ -183,15 +205,17 @@ def podman_client(cell, home, archive, binary, token):
                         ("nproc", resource.getrlimit(resource.RLIMIT_NPROC))))
     config = os.path.join(directory, "containers.conf")
     with open(config, "w") as file:
-        file.write(f'[containers]\ndefault_ulimits = [{limits}]\nnetns = "none"\ninit_path = "/usr/bin/docker-init"\n'
-                   '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\nruntime = "berth"\n'
+        file.write(f'[containers]\ndefault_ulimits = [{limits}]\nnetns = "none"\n'
+                   f'[engine]\ncgroup_manager = "{pytestconfig.getoption("--podman-cgroups")}"\n'
+                   'events_logger = "file"\nruntime = "berth"\n'
                    f'infra_image = "{IMAGE}"\n'
                    'runtime_supports_json = ["berth"]\nruntime_supports_nocgroups = ["berth"]\n'
                    f'[engine.runtimes]\nberth = ["{binary}"]\n'
                    f'[network]\nnetwork_config_dir = "{directory}/networks"\n')
     try:
         program("conmon", "conmon")
-        client = Client(cell, [program("podman", "podman"), "--root", f"{directory}/root", "--runroot", f"{directory}/run",
+        give_ids(podman_cell, directory)
+        client = Client(podman_cell, [program("podman", "podman"), "--root", f"{directory}/root", "--runroot", f"{directory}/run",
                                "--tmpdir", f"{directory}/tmp"],
                         {"CONTAINERS_CONF": config, "HOME": directory})
         loaded = client("load", "-i", archive)
@@ -206,18 +230,21 @@ def podman_client(cell, home, archive, binary, token):
 
 @pytest.fixture
 def untouched(cell):
-    """untouched(state, cgroup) is called with a directory of the runtime's states and a part of the names of cgroups;
+    """untouched(state, cgroups...) is called with a directory of the runtime's states and parts of the names of cgroups;
     at the end of the test there must be no state, no such cgroup and no more mounts than before."""
     def engines_own(mount):  # network namespaces, and Podman's store, which it mounts on itself now and then
         return mount[1] == "nsfs" or mount[0] == "/run/netns" or mount[0].endswith("/root/overlay")
 
-    looked_at, before = [], cell.mounts()
-    yield lambda *what: looked_at.append(what)
-    for state, cgroup in looked_at:
+    def containers(name):  # Podman keeps a cgroup for its conmons
+        return [path for path in cgroups_below(name) if not path.endswith("/libpod_parent/conmon")]
+
+    looked_at = []
+    yield lambda state, *cgroups, cell=cell: looked_at.append((state, cgroups, cell, cell.mounts()))
+    for state, cgroups, where, before in looked_at:
         def left():
             states = [name for name in os.listdir(state) if not name.startswith("@")] if os.path.isdir(state) else []
-            mounts = [mount for mount in cell.mounts() if mount not in before and not engines_own(mount)]
-            return states + cgroups_below(cgroup) + mounts
+            mounts = [mount for mount in where.mounts() if mount not in before and not engines_own(mount)]
+            return states + [path for name in cgroups for path in containers(name)] + mounts
         deadline = time.monotonic() + 5
         while left() and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -244,8 +271,9 @@ def compose(docker, home, tmp_path):
 
 
 @pytest.fixture
-def podman(podman_client, untouched, cell):
-    untouched(f"/proc/{cell.pid}/root/run/berth", "/libpod-")
+def podman(podman_client, untouched):
+    untouched(f"/proc/{podman_client.cell.pid}/root/run/berth", "/libpod-", "/libpod_parent/", "/machine-libpod",
+              cell=podman_client.cell)
     yield podman_client
     podman_client.must("pod", "rm", "--all", "--force", "--time", "0")
     podman_client.must("rm", "--all", "--force", "--time", "0")

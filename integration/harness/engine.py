@@ -68,14 +68,16 @@ def outcome(command, timeout, input=None, **options):
 
 
 class Cell:
-    """A pid, a mount and a network namespace with a /run/berth of its own. What runs in it ends with close()."""
+    """A pid, a mount and a network namespace with a /run/berth of its own. What runs in it ends with close(); without a pid
+    namespace (systemd knows processes by the numbers that its own has) only what was ended before."""
 
-    def __init__(self):
+    def __init__(self, pid_namespace=True):
+        self.namespaces = ["-m", "-n", *(["-p"] if pid_namespace else [])]
         first = 'mkdir -p /run/berth && mount -t tmpfs berth /run/berth && busybox ifconfig lo up && exec "$@"'
         self.outer = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL",
-             "unshare", "--mount", "--propagation", "slave", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
-             "sh", "-c", first, "sh", sys.executable, "-c", _REAPER],
+             "unshare", "--mount", "--propagation", "slave", "--net", "--fork", "--kill-child",
+             *(["--pid", "--mount-proc"] if pid_namespace else []), "sh", "-c", first, "sh", sys.executable, "-c", _REAPER],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         if self.outer.stdout.readline() != b"ready\n":
             raise Unavailable("this machine allows no pid, mount and network namespace")
@@ -84,7 +86,7 @@ class Cell:
             self.pid = int(file.read().split()[0])
 
     def command(self, *arguments):
-        return ["nsenter", "-t", str(self.pid), "-m", "-n", "-p", "--wdns=/", "--", *map(str, arguments)]
+        return ["nsenter", "-t", str(self.pid), *self.namespaces, "--wdns=/", "--", *map(str, arguments)]
 
     def mounts(self):
         with open(f"/proc/{self.pid}/mountinfo") as file:
