@@ -1,11 +1,13 @@
 """The engines, started once for the session, each with the runtime under test as its only one."""
 
+import itertools
 import json
 import os
 import resource
 import shutil
 import subprocess
 import tempfile
+import textwrap
 import time
 
 import pytest
@@ -17,6 +19,18 @@ from harness.runtime import wait_until
 
 IMAGE = "docker.io/library/box:1"
 PAUSE = "docker.io/library/pause:1"
+README = os.path.join(os.path.dirname(__file__), "../../README.md")
+
+
+def readme_lines(file, binary):
+    """What the README says to write into a file, with the runtime under test in the place of the installed one."""
+    with open(README) as readme:
+        _, _, rest = readme.read().partition(f"in `{file}`")
+    lines = rest.partition(":\n\n")[2].splitlines()
+    block = itertools.takewhile(lambda line: line.startswith("    ") or not line, lines)
+    text = textwrap.dedent("\n".join(block)).strip() + "\n"
+    assert "/usr/local/sbin/berth" in text, f"the README does not say what belongs into {file}"
+    return text.replace("/usr/local/sbin/berth", binary)
 
 
 def needs_trial(engine, result):
@@ -96,17 +110,18 @@ def containerd(cell, home, binary):
     config = os.path.join(directory, "config.toml")
     cri = '[plugins."io.containerd.grpc.v1.cri"'
     with open(config, "w") as file:
-        file.write(f'version = 2\nroot = "{directory}/root"\nstate = "{directory}/state"\n'
-                   'disabled_plugins = ["io.containerd.internal.v1.opt"]\n'
+        file.write(readme_lines("/etc/containerd/config.toml", binary).replace(
+            "version = 2\n", f'version = 2\nroot = "{directory}/root"\nstate = "{directory}/state"\n'
+                             'disabled_plugins = ["io.containerd.internal.v1.opt"]\n'))
+        file.write(f'    Root = "{home}/berth"\n'
                    f'[grpc]\n  address = "{directory}/sock"\n'
                    '[debug]\n  level = "warn"\n'
                    f'{cri}]\n  sandbox_image = "{PAUSE}"\n  netns_mounts_under_state_dir = true\n'
                    f'  restrict_oom_score_adj = {"false" if has_capability(24) else "true"}\n'
-                   f'{cri}.cni]\n  bin_dir = "/usr/lib/cni"\n  conf_dir = "{directory}/networks"\n')
-        for name, path in (("berth", binary), ("runc", program("runc", "runc"))):
-            file.write(f'{cri}.containerd.runtimes.{name}]\n  runtime_type = "io.containerd.runc.v2"\n'
-                       f'{cri}.containerd.runtimes.{name}.options]\n    BinaryName = "{path}"\n'
-                       f'    Root = "{home}/{name}"\n')
+                   f'{cri}.cni]\n  bin_dir = "/usr/lib/cni"\n  conf_dir = "{directory}/networks"\n'
+                   f'{cri}.containerd.runtimes.runc]\n  runtime_type = "io.containerd.runc.v2"\n'
+                   f'{cri}.containerd.runtimes.runc.options]\n    BinaryName = "{program("runc", "runc")}"\n'
+                   f'    Root = "{home}/runc"\n')
     socket = os.path.join(directory, "sock")
     try:
         ctr = Client(cell, [program("ctr", "containerd"), "--address", socket])
@@ -152,13 +167,13 @@ def docker_client(cell, home, containerd, archive, binary, token):
     os.mkdir(directory)
     config = os.path.join(directory, "daemon.json")
     with open(config, "w") as file:
-        file.write(f'{{ "runtimes": {{ "berth": {{ "path": "{binary}" }} }}, "default-runtime": "berth" }}')
+        file.write(readme_lines("/etc/docker/daemon.json", binary))
     socket = f"unix://{directory}/sock"
     try:
         client = Client(cell, [program("docker", "docker.io"), "-H", socket], {"HOME": directory})
         daemon = Daemon(cell, [program("dockerd", "docker.io"), "--config-file", config, "--data-root", f"{directory}/data",
                                "--exec-root", f"{directory}/exec", "--pidfile", f"{directory}/pid", "-H", socket,
-                               "--containerd", containerd, "--bridge=none",
+                               "--containerd", containerd, "--bridge=none", "--exec-opt", "native.cgroupdriver=cgroupfs",
                                "--cgroup-parent", f"/{token}-docker", "--log-level", "warn"],
                         os.path.join(home, "dockerd.log"), lambda: client("version", timeout=10).ok)
         client.must("load", "-i", archive)
@@ -197,20 +212,19 @@ def give_ids(cell, directory):
 
 @pytest.fixture(scope="session")
 def podman_client(podman_cell, home, archive, binary, pytestconfig):
-    """Podman with a containers.conf as in the README, and the limits of this machine."""
+    """Podman set up as the README says, and with the limits of this machine."""
     directory = os.path.join(home, "p")
     os.mkdir(directory)
-    limits = ", ".join(f'"{name}={soft}:{hard}"' for name, (soft, hard) in
+    limits = ", ".join(f'"{name}={hard}:{hard}"' for name, (_, hard) in
                        (("nofile", resource.getrlimit(resource.RLIMIT_NOFILE)),
                         ("nproc", resource.getrlimit(resource.RLIMIT_NPROC))))
+    own_limits = "" if has_capability(24) else f"default_ulimits = [{limits}]\n"
     config = os.path.join(directory, "containers.conf")
     with open(config, "w") as file:
-        file.write(f'[containers]\ndefault_ulimits = [{limits}]\nnetns = "none"\n'
-                   f'[engine]\ncgroup_manager = "{pytestconfig.getoption("--podman-cgroups")}"\n'
-                   'events_logger = "file"\nruntime = "berth"\n'
-                   f'infra_image = "{IMAGE}"\n'
-                   'runtime_supports_json = ["berth"]\nruntime_supports_nocgroups = ["berth"]\n'
-                   f'[engine.runtimes]\nberth = ["{binary}"]\n'
+        file.write(readme_lines("/etc/containers/containers.conf", binary).replace(
+            "[engine]\n", f'[engine]\ncgroup_manager = "{pytestconfig.getoption("--podman-cgroups")}"\n'
+                          f'events_logger = "file"\ninfra_image = "{IMAGE}"\n'))
+        file.write(f'[containers]\n{own_limits}netns = "none"\n'
                    f'[network]\nnetwork_config_dir = "{directory}/networks"\n')
     try:
         program("conmon", "conmon")
@@ -255,8 +269,8 @@ def untouched(cell):
 def docker(docker_client, untouched, home, token):
     untouched(f"{home}/d/exec/runtime-berth/moby", f"/{token}-docker/")
     yield docker_client
-    for id in docker_client.must("ps", "-aq").split():
-        docker_client.must("rm", "-f", id)
+    if ids := docker_client.must("ps", "-aq").split():
+        docker_client.must("rm", "-f", *ids)
 
 
 @pytest.fixture
@@ -275,8 +289,13 @@ def podman(podman_client, untouched):
     untouched(f"/proc/{podman_client.cell.pid}/root/run/berth", "/libpod-", "/libpod_parent/", "/machine-libpod",
               cell=podman_client.cell)
     yield podman_client
-    podman_client.must("pod", "rm", "--all", "--force", "--time", "0")
     podman_client.must("rm", "--all", "--force", "--time", "0")
+
+
+@pytest.fixture
+def pods_go_away(podman):
+    yield
+    podman.must("pod", "rm", "--all", "--force", "--time", "0")
 
 
 @pytest.fixture
