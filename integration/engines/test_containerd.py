@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from harness.engine import remove_cgroups
 from harness.report import Report
 from harness.runtime import wait_until
 
@@ -86,6 +87,27 @@ def test_terminal(ctr, binary, home):
         assert terminal.end() == 5
 
 
-def test_command_that_cannot_run(run):
-    result = run("--rm", IMAGE, "wrong", "missing")
+@pytest.fixture
+def both(binary, token):
+    """The runtime under test, and runc: what cannot be is refused with the same decisive words."""
+    yield binary, "/usr/sbin/runc"
+    remove_cgroups(token)  # runc leaves the parent
+
+
+@pytest.mark.parametrize("options, command, words", [
+    ([], "missing", 'exec: "missing": executable file not found in $PATH'),
+    ([], "/bin/missing", "no such file or directory"),
+    ([], "/etc/passwd", "permission denied"),
+    (["--mount", "type=bind,src=/etc/passwd,dst=/etc,options=bind"], "true", "not a directory"),
+    (["--memory-limit", "102400"], "true", "memory limit"),
+], ids=["no such command", "no such path", "not executable", "file on a directory", "too little memory to start"])
+def test_what_cannot_be(ctr, both, home, options, command, words):
+    for runtime in both:
+        result = ctr("run", "--rm", "--runc-binary", runtime, "--runc-root", f"{home}/runc", *options, IMAGE, "wrong", command)
+        assert result.status == 1 and "OCI runtime create failed" in result.stderr and words in result.stderr, result
+
+
+def test_exec_of_what_cannot_run(ctr, sleeper):
+    sleeper("entered")
+    result = ctr("tasks", "exec", "--exec-id", "one", "entered", "missing")
     assert result.status == 1 and 'exec: "missing": executable file not found in $PATH' in result.stderr, result
