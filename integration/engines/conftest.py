@@ -126,7 +126,7 @@ def containerd(cell, home, binary):
     try:
         ctr = Client(cell, [program("ctr", "containerd"), "--address", socket])
         daemon = Daemon(cell, [program("containerd", "containerd"), "--config", config],
-                        os.path.join(home, "containerd.log"), lambda: ctr("version", timeout=10).ok)
+                        os.path.join(home, "containerd.log"), lambda: ctr("version").ok)
     except Unavailable as why:
         pytest.skip(str(why))
     yield socket
@@ -175,7 +175,7 @@ def docker_client(cell, home, containerd, archive, binary, token):
                                "--exec-root", f"{directory}/exec", "--pidfile", f"{directory}/pid", "-H", socket,
                                "--containerd", containerd, "--bridge=none", "--exec-opt", "native.cgroupdriver=cgroupfs",
                                "--cgroup-parent", f"/{token}-docker", "--log-level", "warn"],
-                        os.path.join(home, "dockerd.log"), lambda: client("version", timeout=10).ok)
+                        os.path.join(home, "dockerd.log"), lambda: client("version").ok)
         client.must("load", "-i", archive)
         try:
             needs_trial("docker", client("run", "--rm", "--runtime", "runc", IMAGE, "true"))
