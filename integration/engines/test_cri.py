@@ -183,8 +183,8 @@ def test_exec_at_a_terminal(cri, pod, container):
         with cri.exec_terminal(id, "sh") as terminal:
             terminal.expect("# ")
             terminal.resize(rows=40, columns=90)
-            terminal.type("stty size; echo $((40 + 2))\n")
-            assert "40 90" in terminal.expect("\r\n42")
+            terminal.type("until stty size 2>/dev/null | grep '40 90'; do sleep 0.1; done; echo $((40 + 2))\n")
+            assert "\r\n40 90\r\n" in terminal.expect("\r\n42")
             terminal.type("exit 5\n")
             assert terminal.end() == 5
 

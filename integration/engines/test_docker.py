@@ -121,7 +121,7 @@ def test_privileged(report):
     seen = report("--privileged", probe=("--list", "/dev", "--stat", "/dev/kmsg"))
     with open("/proc/self/status") as file:
         mine = next(line.split()[1] for line in file if line.startswith("CapBnd"))
-    assert seen.status["CapBnd"] == mine
+    assert int(seen.status["CapBnd"], 16) == int(mine, 16) & (1 << 38) - 1  # Docker 20.10 does not know the newest three
     assert seen.status["Seccomp"] == "0"
     assert seen.stats["/dev/kmsg"]["type"] == "char"
     assert not seen.has_mount("/proc/kcore")
@@ -150,9 +150,8 @@ def test_a_person_at_a_terminal(docker):
     with docker.terminal("run", "--rm", "-it", IMAGE, "sh") as terminal:
         terminal.expect("# ")
         terminal.resize(rows=40, columns=90)
-        terminal.type("sleep 0.5; stty size; tty; echo $((40 + 2))\n")
-        seen = terminal.expect("\r\n42")
-        assert "40 90\r\n/dev/pts/0\r\n" in seen
+        terminal.type("until stty size 2>/dev/null | grep '40 90'; do sleep 0.1; done; tty; echo $((40 + 2))\n")
+        assert "\r\n40 90\r\n/dev/pts/0\r\n" in terminal.expect("\r\n42")
         terminal.type("sleep 100\n")
         time.sleep(0.5)
         terminal.type("\x03")
@@ -265,7 +264,7 @@ def test_restart_policy(docker):
 def test_out_of_memory(docker):
     id = docker.must("run", "-d", "-m", "16m", "--memory-swap", "16m", IMAGE, "/probe", "alloc", str(64 << 20))
     assert docker.must("wait", id) == "137"
-    assert inspect(docker, id)["State"]["OOMKilled"] is True
+    wait_until(lambda: inspect(docker, id)["State"]["OOMKilled"], seconds=20, what="word that memory ran out")
 
 
 def test_fifty_at_once(docker):
