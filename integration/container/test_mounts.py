@@ -441,11 +441,12 @@ def test_a_file_on_a_directory_and_the_other_way_round(run, bundle, container, s
     with container(made) as box:
         error = box.run().error
     assert f"not a directory: {shared_directory} is a directory, and /etc/file in the container is a file" in error
-    made = bundle("exit", 0, change=add_mounts(mount("/etc/file")))
-    open(made.rootfs + "/etc/file", "w").close()
-    with container(made) as box:
-        error = box.run().error
-    assert "not a directory: tmpfs is a directory, and /etc/file in the container is a file" in error
+    for options in ([], ["tmpcopyup"]):
+        made = bundle("exit", 0, change=add_mounts(mount("/etc/file", options=options)))
+        open(made.rootfs + "/etc/file", "w").close()
+        with container(made) as box:
+            error = box.run().error
+        assert "not a directory: tmpfs is a directory, and /etc/file in the container is a file" in error
 
 
 def test_remount_follows_no_link(bundle, container):

@@ -9,7 +9,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <sstream>
+#include <charconv>
+#include <cstdint>
 
 namespace berth::ns {
 namespace {
@@ -83,10 +84,22 @@ Status check_map(pid_t pid, const char* file, const char* property, std::span<co
 }  // namespace
 
 bool is_id_map(std::string_view text, std::span<const plan::IdMapping> mappings) {
+  std::vector<std::uint32_t> numbers;
+  while (!text.empty()) {
+    const std::size_t blanks = std::min(text.find_first_not_of(" \n"), text.size());
+    const char* const begin = text.data() + blanks;
+    const char* const end = text.data() + text.size();
+    std::uint32_t number = 0;
+    const auto parsed = std::from_chars(begin, end, number);
+    if (parsed.ec != std::errc()) {
+      break;
+    }
+    numbers.push_back(number);
+    text = {parsed.ptr, end};
+  }
   std::vector<plan::IdMapping> found;
-  std::istringstream lines{std::string(text)};
-  for (plan::IdMapping entry; lines >> entry.container_id >> entry.host_id >> entry.size;) {
-    found.push_back(entry);
+  for (std::size_t index = 0; index + 3 <= numbers.size(); index += 3) {
+    found.push_back({numbers[index], numbers[index + 1], numbers[index + 2]});
   }
   return std::ranges::is_permutation(found, mappings);
 }

@@ -134,6 +134,7 @@ Result<sys::UniqueFd> mount_filesystem(const path::RootDir& root, const plan::Mo
   }
   TRY(set_propagation(made->get(), mount));
   if (mount.copy_up && target.existed) {
+    TRY(check_same_kind(mount, made->get(), target.fd.get()));
     TRY_CONTEXT(copy_up(target.fd.get(), made->get()), "tmpcopyup");
     TRY(copy_owner(mount, target.fd.get(), made->get()));
   }

@@ -97,7 +97,8 @@ Result<bool> is_directory(int fd) {
   return S_ISDIR(TRY(sys::stat_fd(fd, "mount")).st_mode);
 }
 
-// A directory can be mounted on a directory only, and what is none on what is none.
+}  // namespace
+
 Status check_same_kind(const plan::Mount& mount, int tree, int target) {
   const bool directory = TRY(is_directory(tree));
   if (directory == TRY(is_directory(target))) {
@@ -106,8 +107,6 @@ Status check_same_kind(const plan::Mount& mount, int tree, int target) {
   return fail(ErrorKind::kConfig, "not a directory: {} is {}, and {} in the container is {}", mount.source,
               directory ? "a directory" : "a file", mount.destination, directory ? "a file" : "a directory");
 }
-
-}  // namespace
 
 Status check_destination(const plan::Mount& mount) {
   // lxcfs emulates these, so that top and free show the container's own figures.

@@ -20,8 +20,10 @@ struct MountTarget {
 /// itself, places in /proc (CVE-2019-16884) and, for procfs and sysfs, links on the way (CVE-2019-19921).
 Result<MountTarget> open_mount_target(const path::RootDir& root, const plan::Mount& mount, int tree);
 
-/// Attaches the detached mount `tree` at `target`, an O_PATH descriptor. A directory on a file, and the other way
-/// round, is refused with both named, in the words "not a directory" that engines look for.
+/// A directory can be mounted on a directory only, and what is none on what is none: else an error that names both, in
+/// the words "not a directory" that engines look for. `tree` is the mount, `target` its place.
+Status check_same_kind(const plan::Mount& mount, int tree, int target);
+/// Attaches the detached mount `tree` at `target`, an O_PATH descriptor, or fails as check_same_kind() does.
 Status attach_mount(const plan::Mount& mount, int tree, int target);
 
 /// Whether a mount may go onto this clean path by what it is and where: the root and what is in /proc are protected. A
