@@ -43,6 +43,7 @@ constexpr auto kTransitions = std::to_array<Transition>({
     {kHooksAsked, MessageType::kHooksDone, kHooksRan},
     {kInNamespaces, MessageType::kReady, kIsReady},
     {kHooksRan, MessageType::kReady, kIsReady},
+    {kInNamespaces, MessageType::kExecuting, kExecs},
     {kIsReady, MessageType::kCommitted, kGo},
     {kGo, MessageType::kStartHooks, kStartHooksRun},
     {kStartHooksRun, MessageType::kExecuting, kExecs},

@@ -98,6 +98,7 @@ Result<launch::LaunchedProcess> launch_process(const ExecRequest& request, const
   options.filter_cache = std::move(filter_cache);
   options.passed = request.passed;
   options.interrupt_fd = signals.get();
+  options.at_once = !execution.plan.process.terminal && request.pidfd_socket.empty();
   if (!execution.plan.namespaces.has(CLONE_NEWNS)) {
     options.root = TRY(sys::open_at(AT_FDCWD, fmt::format("/proc/{}/root", target.record.pid), O_PATH | O_DIRECTORY));
     if (TRY(target.init.has_ended())) {  // else the number, and with it the root, could be another process's

@@ -20,6 +20,7 @@ Result<LaunchedProcess> exec(const plan::ContainerPlan& plan, const sys::Pidfd& 
   ExecContext context{.options = options,
                       .init = init,
                       .process = TRY(make_process_context(plan.process, filter ? &*filter : nullptr, options.passed))};
+  context.at_once = options.at_once && context.process.trampoline_takes_over;
   sys::SocketPair sockets = TRY(sys::SocketPair::create());
   channel::Channel channel(std::move(sockets.first));
 
@@ -48,6 +49,9 @@ Result<LaunchedProcess> exec(const plan::ContainerPlan& plan, const sys::Pidfd& 
   // From here, with the caller's rights: not every policy allows a fork, or outlives one.
   TRY(procattr::set_scheduler(child.pid(), plan.process.scheduler));
   TRY(channel.send(channel::MessageType::kProceed));
+  if (context.at_once) {
+    return LaunchedProcess::of_committed(std::move(child), std::move(channel));
+  }
   sys::UniqueFd terminal = TRY(await_ready(channel, child, options.interrupt_fd, [] { return Status(); }));
   return LaunchedProcess({}, std::move(child), std::move(channel), std::move(terminal));
 }

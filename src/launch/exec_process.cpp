@@ -129,7 +129,10 @@ Status ExecProcess::hand_over() {
     return {};
   }
   TRY(close_descriptors());
-  unsigned phases = kForks | kSaysReady | kAwaitsCommit;
+  unsigned phases = kForks;
+  if (!context_.at_once) {
+    phases |= kSaysReady | kAwaitsCommit;
+  }
   if (process_.terminal) {
     phases |= kControlsTerminal;
   }

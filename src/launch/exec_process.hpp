@@ -11,6 +11,7 @@ struct ExecContext {
   const ExecOptions& options;
   const sys::Pidfd& init;
   std::uint64_t join_flags = 0;  ///< the namespaces that the process itself joins
+  bool at_once = false;          ///< the process executes its program without a commit
   ProcessContext process;
 };
 

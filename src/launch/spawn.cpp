@@ -112,9 +112,7 @@ Result<sys::Child> receive_from_stage(channel::Channel& channel, sys::Child& sta
   if (pid <= 0 || message->fds.size() != 1) {
     return fail(ErrorKind::kInternal, "the launch's stage handed over no process");
   }
-  sys::Child process(sys::ClonedProcess{pid, sys::Pidfd(std::move(message->fds.front()))});
-  TRY(stage.reap());
-  return process;
+  return sys::Child(sys::ClonedProcess{pid, sys::Pidfd(std::move(message->fds.front()))});
 }
 
 Error death_error(sys::Child& child) {

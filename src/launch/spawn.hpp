@@ -31,7 +31,8 @@ struct Cloned {
 /// clone3(2) into a cgroup2 directory, or without one where the kernel cannot: then the process is added by its pid.
 Result<Cloned> clone_into(std::uint64_t flags, int cgroup_fd);
 
-/// Takes the process that the stage has made, as a child of this one, and reaps the stage.
+/// Takes the process that the stage has made, as a child of this one. The stage ends by itself then; it is for the
+/// caller to reap, when nobody waits for anything else.
 Result<sys::Child> receive_from_stage(channel::Channel& channel, sys::Child& stage);
 
 /// The next message of the container's process, or nothing at the end of the stream. What the trampoline reports comes

@@ -118,7 +118,7 @@ Status await_exec(channel::Channel& channel, const sys::Pidfd& pidfd, const Secc
 }
 
 Status LaunchedProcess::commit(bool waits_for_start, const SeccompReceiver& receiver) {
-  auto sent = channel_.send(channel::MessageType::kCommitted);
+  auto sent = committed_ ? Status() : channel_.send(channel::MessageType::kCommitted);
   if (!sent && sent.error().is(EPIPE)) {
     // It ended on its way from Ready to its trampoline, and has said why.
     return await_exec(channel_, child_.pidfd(), receiver);

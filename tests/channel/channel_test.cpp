@@ -31,6 +31,7 @@ TEST_CASE("the launches that are drawn in the header may happen") {
   CHECK(follows(launch, {kProceed, kCloned, kProceed, kReady, kCommitted, kFailure}));
   CHECK(follows(Sequence::Begin::kStart, {kStart, kExecuting, kTrampolineFailed}));
   CHECK(follows(Sequence::Begin::kStart, {kStart, kStartHooks, kExecuting}));
+  CHECK(follows(launch, {kProceed, kCloned, kProceed, kExecuting}));
 }
 
 TEST_CASE("a message out of order is refused") {

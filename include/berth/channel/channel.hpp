@@ -14,6 +14,8 @@
 //            hooks
 //            <---------------------------------------------------- Executing, then the end of the stream: exec worked
 //
+// A process of `exec` whose caller has nothing to do in between says Executing right after it proceeded.
+//
 // At any point the container's process may say Failure {Error} and end, or, once the trampoline has taken over,
 // TrampolineFailed {what, errno}. The end of the stream before Ready or
 // before Executing means that it died. A process that reads the end of the stream before Committed ends itself.

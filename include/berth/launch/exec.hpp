@@ -24,6 +24,7 @@ struct ExecOptions {
   std::string filter_cache;          ///< as in LaunchOptions
   const rdt::Groups* rdt = nullptr;  ///< which the process joins
   PassedDescriptors passed;
+  bool at_once = false;   ///< the caller has nothing to do between exec() and commit(): neither waits for the other
   int interrupt_fd = -1;  ///< a signalfd; when it is readable the exec is given up
 };
 

@@ -51,6 +51,13 @@ class LaunchedProcess {
         channel_(std::move(channel)),
         terminal_(std::move(terminal)) {}
 
+  /// One that goes on without a commit, to its program.
+  static LaunchedProcess of_committed(sys::Child child, channel::Channel channel) {
+    LaunchedProcess process({}, std::move(child), std::move(channel), {});
+    process.committed_ = true;
+    return process;
+  }
+
   [[nodiscard]] pid_t pid() const { return child_.pid(); }
   [[nodiscard]] const sys::Pidfd& pidfd() const { return child_.pidfd(); }
   /// The master of the container's terminal; invalid without one.
@@ -68,6 +75,7 @@ class LaunchedProcess {
   sys::Child child_;
   channel::Channel channel_;
   sys::UniqueFd terminal_;
+  bool committed_ = false;
 };
 
 /// Does everything that can fail without a process (filter, namespaces' files), makes the process in its namespaces
