@@ -303,7 +303,7 @@ NOT_ALLOWED = {
     "user namespace without mappings": (put("/linux/namespaces", WITH_USER_NAMESPACE), "/linux/uidMappings: got nothing"),
     "mappings without a user namespace": (put("/linux/uidMappings", ONE_MAPPING), "/linux/uidMappings: got"),
     "mappings for a joined user namespace": (
-        user_namespace(put("/linux/namespaces/5", {"type": "user", "path": "/proc/1/ns/user"})),
+        user_namespace(put("/linux/namespaces/5", {"type": "user", "path": "/proc/self/ns/user"})),
         "/linux/gidMappings: got",
     ),
     "mappings that overlap": (
