@@ -1,6 +1,7 @@
 """SIGKILL at random moments of the runtime itself: `delete --force` then leaves nothing (the fixture nothing_left looks at
 state, cgroups, mounts and processes), and the id can be used again at once."""
 
+import json
 import os
 import random
 import signal
@@ -93,6 +94,38 @@ def test_killed_create(container, bundle, dice):
             deleted(box)
             box.must("create")
             deleted(box)
+
+
+@both_views
+def test_the_cgroup_of_another_outlives_a_create_that_was_killed(container, bundle, dice):
+    """Two containers with one cgroupsPath: the second is refused, or killed at whatever moment."""
+    made = bundle("sleep")
+    with container(made) as first:
+        first.must("create")
+        first.must("start")
+        pid = first.pid
+        duration = typical_seconds(first.create)
+        for _ in range(25):
+            with container(made) as second:
+                kill_after(second.runtime.popen("create", "--bundle", made.path, second.id), dice.uniform(0, duration))
+                deleted(second)
+                assert (first.status, first.pid) == ("running", pid)
+
+
+@both_views
+def test_an_intent_is_no_claim_to_a_cgroup(container, bundle, state_root, view):
+    """Of a create that was killed right before it would have been refused."""
+    with container(bundle("sleep")) as first, container(bundle("sleep")) as second:
+        first.must("create")
+        with open(os.path.join(state_root, first.id, "intent")) as file:
+            intent = json.load(file)
+        os.mkdir(os.path.join(state_root, second.id), 0o700)
+        with open(os.path.join(state_root, second.id, "intent"), "w") as file:
+            file.write(json.dumps({**intent, "id": second.id}) + "\n")
+        deleted(second)
+        assert first.status == "created"
+        first.must("start")
+        assert first.status == "running"
 
 
 def test_killed_create_is_never_more_than_creating(container, bundle, dice, runtime):

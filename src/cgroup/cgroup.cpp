@@ -17,6 +17,7 @@
 #include "cgroup/processes.hpp"
 #include "cgroup/statistics.hpp"
 #include "cgroup/systemd/scope.hpp"
+#include "cgroup/systemd/slices.hpp"
 #include "cgroup/update_limits.hpp"
 #include "cgroup/write_limits.hpp"
 
@@ -34,6 +35,15 @@ void add_move_hint(Error& error) {
     error.add_hint("its cpuset has no cpus or no mems");
   } else if (error.is(EINVAL)) {
     error.add_hint("a real-time process needs a cgroup with a real-time budget: set cpu/realtimeRuntime");
+  }
+}
+
+// Those that were made for this cgroup and hold nothing else.
+void remove_parents(const Placement& placement, const Directory& directory) {
+  if (placement.unit) {
+    systemd::stop_marked_slices(placement);
+  } else {
+    remove_marked_parents(hierarchy_root(placement, directory), directory.path);
   }
 }
 
@@ -62,7 +72,15 @@ struct Cgroup::Implementation {
 
 Status Cgroup::Implementation::start_unit() {
   placeholder = TRY(systemd::start_placeholder());
-  TRY(systemd::start_scope(placement, placeholder.pid()));
+  Result<std::string> invocation = systemd::start_scope(placement, placeholder.pid());
+  if (!invocation) {
+    placeholder.kill_and_reap();
+    static_cast<void>(
+        systemd::stop_unused_scope(placement));  // where the answer alone was lost; the first error counts
+    systemd::stop_marked_slices(placement);
+    return std::unexpected(std::move(invocation).error());
+  }
+  placement.unit->invocation = std::move(*invocation);
   unit_started = true;
   return {};
 }
@@ -138,13 +156,14 @@ Status Cgroup::Implementation::remove_made(std::chrono::milliseconds timeout) {
   if (unit_started) {
     TRY(kill_processes(placement, SIGKILL));
     TRY(systemd::stop_scope(*placement.unit));
+    systemd::stop_marked_slices(placement);
     unit_started = false;
   }
   for (std::size_t i = 0; i < made.size(); ++i) {
     if (made[i]) {
       const Directory& directory = placement.directories[i];
       TRY(remove_cgroup(directory.path, directory.hierarchy.empty(), deadline));
-      remove_marked_parents(hierarchy_root(placement, directory), directory.path);
+      remove_parents(placement, directory);
       made[i] = false;
     }
   }
@@ -170,14 +189,13 @@ Cgroup::~Cgroup() {
     static_cast<void>(implementation_->placeholder.release());
     return;
   }
-  implementation_->placeholder.kill_and_reap();
-  if (implementation_->remove_made(std::chrono::milliseconds(0))) {
-    return;
+  if (!implementation_->remove_made(std::chrono::milliseconds(0))) {
+    // A process is in it that nobody will look after any more. A destructor has nobody to tell about errors; what is
+    // left is found by the placement in the container's state.
+    static_cast<void>(kill_processes(implementation_->placement, SIGKILL));
+    static_cast<void>(implementation_->remove_made(kUndoBound));
   }
-  // A process is in it that nobody will look after any more. A destructor has nobody to tell about errors; what is left
-  // is found by the placement in the container's state.
-  static_cast<void>(kill_processes(implementation_->placement, SIGKILL));
-  static_cast<void>(implementation_->remove_made(kUndoBound));
+  implementation_->placeholder.kill_and_reap();  // last: it is what tells that the unit is still ours
 }
 
 Status Cgroup::check(const Placement& placement, const plan::Resources& resources) {
@@ -275,6 +293,11 @@ Status Cgroup::add(pid_t pid, bool cloned_into) {
   return {};
 }
 
+Result<bool> Cgroup::still_ours() const {
+  const Placement& placement = implementation_->placement;
+  return placement.unit ? TRY_CONTEXT(systemd::has_scope(*placement.unit), "find the cgroup") : true;
+}
+
 Result<std::vector<pid_t>> Cgroup::processes() const {
   const Directory* directory = process_directory(implementation_->placement);
   if (directory == nullptr) {
@@ -308,14 +331,38 @@ Status Cgroup::kill(int signal) {
 Status Cgroup::remove(std::chrono::milliseconds timeout) {
   Implementation& self = *implementation_;
   const auto deadline = Clock::now() + timeout;
-  if (self.placement.unit) {
-    TRY_CONTEXT(systemd::stop_scope(*self.placement.unit), "remove the cgroup");
+  if (self.placement.unit && !TRY_CONTEXT(systemd::stop_scope(*self.placement.unit), "remove the cgroup")) {
+    return {};
   }
+  // Also below a unit: systemd leaves what it may not remove, which is what a user's container has made.
   for (const Directory& directory : self.placement.directories) {
     TRY_CONTEXT(remove_cgroup(directory.path, directory.hierarchy.empty(), deadline), "remove the cgroup");
-    remove_marked_parents(hierarchy_root(self.placement, directory), directory.path);
+    remove_parents(self.placement, directory);
   }
   release();
+  return {};
+}
+
+Status Cgroup::remove_unused() {
+  Implementation& self = *implementation_;
+  if (self.placement.directories.empty()) {
+    return {};
+  }
+  if (self.placement.unit) {
+    TRY_CONTEXT(systemd::stop_unused_scope(self.placement), "remove the cgroup");
+    systemd::stop_marked_slices(self.placement);
+    return {};
+  }
+  if (const Status locked = self.lock_first(false); !locked && !locked.error().is(ENOENT)) {
+    return locked.error().kind() == ErrorKind::kExists ? Status() : locked;
+  }
+  for (const Directory& directory : self.placement.directories) {
+    const Status removed = sys::unlink_at(AT_FDCWD, directory.path, AT_REMOVEDIR);
+    if (!removed && !removed.error().is(ENOENT) && !removed.error().is(EBUSY)) {
+      return removed;
+    }
+    remove_parents(self.placement, directory);
+  }
   return {};
 }
 

@@ -17,6 +17,9 @@ using Clock = std::chrono::steady_clock;
 /// nobody else gives a cgroup that bit.
 Result<bool> make_cgroup(const std::string& hierarchy, const std::string& root, const std::string& path);
 
+/// Makes one cgroup with that mark. No error if it exists.
+Status make_marked(const std::string& path);
+
 /// Removes `path` and all below it, waiting until `deadline` for processes to end. No error if it is gone.
 Status remove_cgroup(const std::string& path, bool unified, Clock::time_point deadline);
 

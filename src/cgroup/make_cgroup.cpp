@@ -82,6 +82,11 @@ std::string parent_of(const std::string& path) {
   return path.substr(0, path.rfind('/'));
 }
 
+Status make_marked(const std::string& path) {
+  Status made = sys::make_directory(AT_FDCWD, path, kParentMode);
+  return made || !made.error().is(EEXIST) ? made : Status();
+}
+
 Result<bool> make_cgroup(const std::string& hierarchy, const std::string& root, const std::string& path) {
   for (int attempt = 1;; ++attempt) {
     Result<bool> made = Maker(hierarchy, root).make(path, kMode);

@@ -140,20 +140,23 @@ bool is_refusal(const Error& error) {
 }
 
 // A user without privilege may often make no cgroup. Where the configuration asks for none by path or limit, the
-// container then stays in the caller's, as in other runtimes; `record` says so before anything is in it.
+// container then stays in the caller's, as in other runtimes. What is known of the cgroup only now is in the intent
+// before anything is in the cgroup.
 Result<cgroup::Cgroup> make_cgroup(const CreateRequest& request, const plan::ContainerPlan& plan,
                                    const ContainerDirectory& directory, const cgroup::Placement& placement,
                                    spec::Record& record) {
   auto made = cgroup::Cgroup::create(placement);
-  if (made || !request.rootless || !plan.cgroups_path.empty() || !is_refusal(made.error()) ||
-      cgroup::Cgroup::asks_for_limits(plan.resources)) {
-    return made;
+  if (!made && request.rootless && plan.cgroups_path.empty() && is_refusal(made.error()) &&
+      !cgroup::Cgroup::asks_for_limits(plan.resources)) {
+    log::debug("{}: no cgroup: {}", request.id, made.error().message());
+    made = cgroup::Cgroup::create({});
   }
-  log::debug("{}: no cgroup: {}", request.id, made.error().message());
-  const cgroup::Placement none;
-  record.cgroup = record_of(none);
-  TRY(directory.save_intent(record));
-  return cgroup::Cgroup::create(none);
+  cgroup::Cgroup cgroup = TRY(std::move(made));
+  if (cgroup.placement() != placement) {
+    record.cgroup = record_of(cgroup.placement());
+    TRY(directory.save_intent(record));
+  }
+  return cgroup;
 }
 
 // The resctrl groups that the configuration asks for, made, after the intent has their names.
@@ -209,11 +212,11 @@ Result<Creation> build(const StateStore& store, const CreateRequest& request, co
   record = TRY(make_record(request, bundle, placement));
   log::debug("{}: cgroup {}, {} hierarchies", request.id, placement.path, placement.directories.size());
   TRY(directory.save_intent(record));
-  TRY(directory.save_config(bundle.config));
   std::optional<NotifyProxy> notify = TRY(make_notify_socket(directory, waits_for_start));
 
   span.emplace("cgroup");
   cgroup::Cgroup cgroup = TRY(make_cgroup(request, bundle.plan, directory, placement, record));
+  TRY(directory.save_config(bundle.config));
   TRY(cgroup.apply(bundle.plan.resources));
   const std::optional<uid_t> owner = plan::cgroup_owner(bundle.plan);
   if (owner) {

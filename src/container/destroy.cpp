@@ -31,7 +31,7 @@ Status end_processes(const spec::Record& record, cgroup::Cgroup& cgroup) {
     }
     return {};
   }
-  return cgroup.kill(SIGKILL);
+  return TRY(cgroup.still_ours()) ? cgroup.kill(SIGKILL) : Status();
 }
 
 // The file of an annotation, where the hooks have one.
@@ -68,8 +68,12 @@ void run_late_hooks(const spec::Record& record, std::string_view stage) {
 Status destroy(const ContainerDirectory& directory, const std::optional<spec::Record>& record) {
   if (record) {
     cgroup::Cgroup cgroup = cgroup::Cgroup::open(placement_of(*record));
-    TRY(end_processes(*record, cgroup));
-    TRY(cgroup.remove(kEndTimeout));
+    if (record->committed || TRY(directory.has_config())) {
+      TRY(end_processes(*record, cgroup));
+      TRY(cgroup.remove(kEndTimeout));
+    } else {
+      TRY(cgroup.remove_unused());
+    }
     TRY(rdt::remove(record->rdt_directories));
     run_late_hooks(*record, "poststop");
   }

@@ -13,6 +13,7 @@
 #include "container/destroy.hpp"
 #include "container/notify_socket.hpp"
 #include "container/observation.hpp"
+#include "container/process_identity.hpp"
 
 namespace berth::container {
 namespace {
@@ -105,7 +106,7 @@ Status kill(const StateStore& store, const std::string& id, int signal, bool all
   }
   cgroup::Cgroup cgroup = cgroup::Cgroup::open(placement_of(*locked.record));
   if (all) {
-    return cgroup.kill(signal);
+    return locked.observation.process || TRY(cgroup.still_ours()) ? cgroup.kill(signal) : Status();
   }
   if (!locked.observation.process) {
     return wrong_state("container not running", status);
@@ -195,7 +196,9 @@ Result<std::vector<pid_t>> processes(const StateStore& store, const std::string&
   if (!record || !record->committed) {
     return wrong_state("container not running", ContainerStatus::kCreating);
   }
-  return cgroup::Cgroup::open(placement_of(*record)).processes();
+  const cgroup::Cgroup cgroup = cgroup::Cgroup::open(placement_of(*record));
+  const bool ours = TRY(find_process(*record)) || TRY(cgroup.still_ours());
+  return ours ? cgroup.processes() : std::vector<pid_t>();
 }
 
 }  // namespace berth::container

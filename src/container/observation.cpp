@@ -83,6 +83,7 @@ cgroup::Placement placement_of(const spec::Record& record) {
   if (record.cgroup.unit) {
     placement.unit.emplace().name = record.cgroup.unit->name;
     placement.unit->user = record.cgroup.unit->user;
+    placement.unit->invocation = record.cgroup.unit->invocation;
   }
   return placement;
 }
@@ -96,7 +97,8 @@ spec::CgroupRecord record_of(const cgroup::Placement& placement) {
     record.directories.push_back({.hierarchy = directory.hierarchy, .path = directory.path});
   }
   if (placement.unit) {
-    record.unit = spec::UnitRecord{.name = placement.unit->name, .user = placement.unit->user};
+    record.unit = spec::UnitRecord{
+        .name = placement.unit->name, .user = placement.unit->user, .invocation = placement.unit->invocation};
   }
   return record;
 }

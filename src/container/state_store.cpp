@@ -137,6 +137,14 @@ Result<std::string> ContainerDirectory::load_config() const {
   return TRY_CONTEXT(sys::read_file(directory_.get(), kConfigFile, kMaxConfig), "container \"{}\"", id_);
 }
 
+Result<bool> ContainerDirectory::has_config() const {
+  const auto status = sys::stat_at(directory_.get(), kConfigFile, AT_SYMLINK_NOFOLLOW);
+  if (!status && !status.error().is(ENOENT)) {
+    return std::unexpected(status.error());
+  }
+  return status.has_value();
+}
+
 Status ContainerDirectory::remove() const {
   // By name, not by a list: this is the end of every failure too, of one for want of descriptors or memory even.
   for (const char* name : {kStartSocket, kNewFile, kConfigFile, kRecordFile, kIntentFile}) {

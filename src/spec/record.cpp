@@ -46,6 +46,7 @@ void write_cgroup(JsonWriter& writer, const CgroupRecord& cgroup) {
     writer.begin_object();
     writer.member("name", cgroup.unit->name);
     writer.member("user", cgroup.unit->user);
+    writer.member("invocation", cgroup.unit->invocation);
     writer.end_object();
   }
   writer.end_object();
@@ -92,7 +93,7 @@ void read(const Cursor& at, CgroupDirectoryRecord& directory) {
 }
 
 void read(const Cursor& at, UnitRecord& unit) {
-  Fields(at).required("name", unit.name).required("user", unit.user);
+  Fields(at).required("name", unit.name).required("user", unit.user).required("invocation", unit.invocation);
 }
 
 void read(const Cursor& at, CgroupRecord& cgroup) {

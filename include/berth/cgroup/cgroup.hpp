@@ -36,6 +36,8 @@ struct Directory {
 struct Unit {
   std::string name;   ///< libpod-1234.scope
   bool user = false;  ///< of the calling user's own systemd, not of the system's
+  /// By which systemd knows this run of the unit from any other of its name: 32 hexadecimal digits, "" before it.
+  std::string invocation = {};
   /// What only its start needs, and what no state has to remember.
   std::string slice;
   std::string description;
@@ -98,6 +100,9 @@ class Cgroup {
   [[nodiscard]] int clone_fd() const;
   /// Moves a process in: into every directory, or only those that CLONE_INTO_CGROUP did not cover when `cloned_into`.
   Status add(pid_t pid, bool cloned_into);
+  /// Whether what is there now under the cgroup's name, if anything, is what create() made. Certain as long as a
+  /// process of the container's lives; after that systemd may have given the unit's name to another container.
+  [[nodiscard]] Result<bool> still_ours() const;
   /// All processes, those of child cgroups included.
   [[nodiscard]] Result<std::vector<pid_t>> processes() const;
   /// What it has used until now; what this kernel does not count is 0 or left out.
@@ -109,8 +114,13 @@ class Cgroup {
   /// fork (cgroup.kill, or freeze, signal, thaw on v1).
   Status kill(int signal);
   /// Waits, up to `timeout`, until no process is left, then removes the directories, child cgroups first, and those
-  /// parents that berth made and nobody uses. No error if there is nothing left to remove.
+  /// parents that berth made and nobody uses. No error if there is nothing left to remove, or a unit's name is another
+  /// container's by now.
   Status remove(std::chrono::milliseconds timeout);
+  /// Removes what nobody uses of a cgroup that create() may have been about to make when it was killed: what has a
+  /// process in it, or is being set up, is another container's. A unit that it started had nothing but a process that
+  /// died with it, and ends by itself.
+  Status remove_unused();
   /// The cgroup stays when the object is destroyed.
   void release();
 

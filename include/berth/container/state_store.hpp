@@ -42,8 +42,10 @@ class ContainerDirectory {
   /// Writes the record of a complete container. Both are put in place by rename(2): nobody reads half of one.
   [[nodiscard]] Status save(const spec::Record& record) const;
   /// The configuration as it was when the container was made, for `exec`: the bundle may change. Written before the
-  /// record, so that whoever reads the one finds the other.
+  /// record, so that whoever reads the one finds the other; and not before the cgroup is this container's alone.
   [[nodiscard]] Status save_config(std::string_view text) const;
+  /// Whether there is one: until then the cgroup of the intent may be another container's, as may be all that is in it.
+  [[nodiscard]] Result<bool> has_config() const;
   [[nodiscard]] Result<std::string> load_config() const;
   /// Removes the directory with all that is in it, which is the last trace of the container.
   [[nodiscard]] Status remove() const;

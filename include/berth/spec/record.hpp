@@ -24,6 +24,7 @@ struct CgroupDirectoryRecord {
 struct UnitRecord {
   std::string name;
   bool user = false;
+  std::string invocation;  ///< by which systemd knows this run of the unit; "" before it runs
   friend bool operator==(const UnitRecord&, const UnitRecord&) = default;
 };
 

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "cgroup/systemd/unit_name.hpp"
+
 namespace berth::cgroup::systemd {
 namespace {
 
@@ -20,8 +22,6 @@ constexpr std::chrono::seconds kJobBound{60};
 constexpr const char* kDaemon = "org.freedesktop.DBus";
 constexpr const char* kDaemonPath = "/org/freedesktop/DBus";
 constexpr const char* kSystemd = "org.freedesktop.systemd1";
-constexpr const char* kSystemdPath = "/org/freedesktop/systemd1";
-constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr const char* kJobRemoved =
     "type='signal',sender='org.freedesktop.systemd1',interface='org.freedesktop.systemd1.Manager',member='JobRemoved'";
 
@@ -68,6 +68,24 @@ std::string socket_path(std::string_view address) {
   }
   address.remove_prefix(kPrefix.size());
   return std::string(address.substr(0, address.find_first_of(",;")));
+}
+
+bool is_gone(const CallError& error) {
+  return error.name == "org.freedesktop.systemd1.NoSuchUnit" ||
+         error.name == "org.freedesktop.systemd1.NoUnitForInvocationID";
+}
+
+BusObject manager_object() {
+  return {.path = "/org/freedesktop/systemd1", .interface = "org.freedesktop.systemd1.Manager"};
+}
+
+BusObject unit_object(std::string_view name_or_invocation) {
+  return {.path = "/org/freedesktop/systemd1/unit/" + path_label(name_or_invocation),
+          .interface = "org.freedesktop.systemd1.Unit"};
+}
+
+BusObject scope_object(std::string_view name_or_invocation) {
+  return {.path = unit_object(name_or_invocation).path, .interface = "org.freedesktop.systemd1.Scope"};
 }
 
 Result<Bus> Bus::connect(bool user) {
@@ -133,7 +151,7 @@ Result<BusMessage> Bus::receive(Clock::time_point deadline) {
   if (message.type == BusMessageType::kSignal && message.member == "JobRemoved") {
     const std::vector<std::string> texts = TRY(texts_of(message));  // job, unit, result
     if (texts.size() == 3) {
-      ended_jobs_[texts[0]] = texts[2];
+      ended_jobs_[{message.sender, texts[0]}] = texts[2];
     }
   }
   return message;
@@ -165,24 +183,27 @@ CallResult<BusMessage> Bus::call(const BusCall& call, const BusArguments& argume
   }
 }
 
-CallResult<BusMessage> Bus::call(std::string_view method, const BusArguments& arguments) {
-  return call({.destination = kSystemd, .path = kSystemdPath, .interface = kManager, .member = std::string(method)},
-              arguments);
+CallResult<BusMessage> Bus::call(const BusObject& object, std::string_view method, const BusArguments& arguments) {
+  return call(
+      {.destination = kSystemd, .path = object.path, .interface = object.interface, .member = std::string(method)},
+      arguments);
 }
 
-Result<std::string> Bus::manager_property(std::string_view name) {
-  const BusCall get{
-      .destination = kSystemd, .path = kSystemdPath, .interface = "org.freedesktop.DBus.Properties", .member = "Get"};
-  auto answer = call(get, BusArguments().add(kManager).add(name));
+CallResult<std::string> Bus::property(const BusObject& object, std::string_view name) {
+  const auto answer = call({.path = object.path, .interface = "org.freedesktop.DBus.Properties"}, "Get",
+                           BusArguments().add(object.interface).add(name));
   if (!answer) {
-    return std::unexpected(std::move(answer).error().error);
+    return std::unexpected(answer.error());
   }
-  const std::vector<std::string> texts = TRY(texts_of(*answer));
-  return texts.empty() ? fail(ErrorKind::kSystem, "systemd's property {} is no text", name)
-                       : Result<std::string>(texts.front());
+  const auto texts = texts_of(*answer);
+  if (!texts || texts->empty()) {
+    return std::unexpected(CallError{
+        .name = "", .error = Error(ErrorKind::kSystem, fmt::format("systemd's property {} is no text", name))});
+  }
+  return texts->front();
 }
 
-CallResult<std::string> Bus::run_job(std::string_view method, const BusArguments& arguments) {
+CallResult<std::string> Bus::run_job(const BusObject& object, std::string_view method, const BusArguments& arguments) {
   if (!hears_jobs_) {
     const BusCall add_match{.destination = kDaemon, .path = kDaemonPath, .interface = kDaemon, .member = "AddMatch"};
     if (auto added = call(add_match, BusArguments().add(kJobRemoved)); !added) {
@@ -191,24 +212,25 @@ CallResult<std::string> Bus::run_job(std::string_view method, const BusArguments
     hears_jobs_ = true;
   }
   const auto deadline = Clock::now() + kJobBound;
-  auto answer = call(method, arguments);
+  const auto answer = call(object, method, arguments);
   if (!answer) {
-    return std::unexpected(std::move(answer).error());
+    return std::unexpected(answer.error());
   }
   const auto failed = [&](Error error) {
     error.add_context(fmt::format("wait for systemd's job of {}", method));
     return std::unexpected(CallError{.name = "", .error = std::move(error)});
   };
-  const auto job = texts_of(*answer);
-  if (!job || job->empty()) {
+  const auto texts = texts_of(*answer);
+  if (!texts || texts->empty()) {
     return failed(Error(ErrorKind::kSystem, "systemd named no job"));
   }
-  while (!ended_jobs_.contains(job->front())) {
+  const std::pair job(answer->sender, texts->front());
+  while (!ended_jobs_.contains(job)) {
     if (auto message = receive(deadline); !message) {
       return failed(std::move(message).error());
     }
   }
-  return ended_jobs_[job->front()];
+  return ended_jobs_[job];
 }
 
 }  // namespace berth::cgroup::systemd

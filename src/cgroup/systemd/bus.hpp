@@ -12,6 +12,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "cgroup/systemd/bus_message.hpp"
 
@@ -30,6 +31,20 @@ struct CallError {
 };
 template <class T>
 using CallResult = std::expected<T, CallError>;
+/// Whether it says that there is no such unit, or no such run of one.
+bool is_gone(const CallError& error);
+
+/// What a method is called on: systemd's manager, or one of its units.
+struct BusObject {
+  std::string path;
+  const char* interface;
+};
+/// The manager, which starts units and knows them by name.
+BusObject manager_object();
+/// The unit of this name, or the one whose run has this InvocationID: systemd knows both by the same kind of path.
+BusObject unit_object(std::string_view name_or_invocation);
+/// What only a scope has.
+BusObject scope_object(std::string_view name_or_invocation);
 
 /// Every wait has a bound. The descriptor is closed on exec.
 class Bus {
@@ -37,13 +52,13 @@ class Bus {
   /// The system's bus, or the caller's own one (`user`), by the environment or else at its usual place.
   static Result<Bus> connect(bool user);
 
-  /// Calls a method of systemd's manager object and gives the answer.
-  CallResult<BusMessage> call(std::string_view method, const BusArguments& arguments);
-  /// A property of the manager that is a text.
-  Result<std::string> manager_property(std::string_view name);
+  /// Calls a method of systemd's and gives the answer.
+  CallResult<BusMessage> call(const BusObject& object, std::string_view method, const BusArguments& arguments);
+  /// A property that is a text, or bytes.
+  CallResult<std::string> property(const BusObject& object, std::string_view name);
   /// As call(), for a method that answers with a job; returns when that has ended, with its result: "done", "failed",
   /// "timeout"... .
-  CallResult<std::string> run_job(std::string_view method, const BusArguments& arguments);
+  CallResult<std::string> run_job(const BusObject& object, std::string_view method, const BusArguments& arguments);
 
  private:
   explicit Bus(sys::UniqueFd socket, std::string path) : socket_(std::move(socket)), path_(std::move(path)) {}
@@ -57,7 +72,8 @@ class Bus {
   std::string received_;  ///< bytes that are no whole message yet
   std::uint32_t serial_ = 0;
   bool hears_jobs_ = false;
-  std::map<std::string, std::string> ended_jobs_;  ///< path -> result
+  /// Sender and path -> result: whoever is on the bus can send us a signal.
+  std::map<std::pair<std::string, std::string>, std::string> ended_jobs_;
 };
 
 }  // namespace berth::cgroup::systemd

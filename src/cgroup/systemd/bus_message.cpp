@@ -23,6 +23,7 @@ enum class Field : std::uint8_t {
   kErrorName = 4,
   kReplySerial = 5,
   kDestination = 6,
+  kSender = 7,
   kSignature = 8,
 };
 
@@ -164,7 +165,9 @@ Status read_field(Reader& reader, BusMessage& message) {
   } else {
     return fail(ErrorKind::kSystem, "a message of the bus has a header field of type {}", signature);
   }
-  if (field == Field::kMember) {
+  if (field == Field::kSender) {
+    message.sender = std::move(text);
+  } else if (field == Field::kMember) {
     message.member = std::move(text);
   } else if (field == Field::kErrorName) {
     message.error_name = std::move(text);
@@ -179,6 +182,12 @@ Status read_field(Reader& reader, BusMessage& message) {
 BusArguments& BusArguments::add(bool value) {
   signature_ += "b";
   put(bytes_, value);
+  return *this;
+}
+
+BusArguments& BusArguments::add(std::uint32_t number) {
+  signature_ += "u";
+  put(bytes_, number);
   return *this;
 }
 
@@ -277,6 +286,14 @@ Result<std::vector<std::string>> texts_of(const BusMessage& message) {
       case 'g':
         texts.push_back(TRY(reader.signature()));
         break;
+      case 'a': {
+        if (++at == signature.size() || signature[at] != 'y') {
+          return texts;
+        }
+        const std::uint32_t length = TRY(reader.number());
+        texts.emplace_back(TRY(reader.take(length)));
+        break;
+      }
       case 'u':
       case 'b':
         TRY(reader.number());

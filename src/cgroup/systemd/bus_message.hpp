@@ -30,6 +30,7 @@ struct UnitProperty {
 class BusArguments {
  public:
   BusArguments& add(bool value);
+  BusArguments& add(std::uint32_t number);
   BusArguments& add(std::string_view text);
   BusArguments& add(const std::string& text) { return add(std::string_view(text)); }
   BusArguments& add(const char* text) { return add(std::string_view(text)); }
@@ -64,6 +65,7 @@ enum class BusMessageType : std::uint8_t { kCall = 1, kReturn = 2, kError = 3, k
 struct BusMessage {
   BusMessageType type = BusMessageType::kCall;
   std::uint32_t reply_serial = 0;  ///< of the call that this answers; 0: of none
+  std::string sender;              ///< its name on the bus, as the bus says it
   std::string member;              ///< of a signal
   std::string error_name;
   std::string signature;
@@ -78,8 +80,8 @@ inline constexpr std::size_t kLengthBytes = 16;  ///< that message_length() need
 /// Reads one whole message.
 Result<BusMessage> parse_message(std::string_view bytes);
 
-/// The texts (s, o, g) among the first arguments of a message, in their order; numbers (u, b) between them are passed
-/// over, and a variant counts as what it holds. Stops at any other type.
+/// The texts (s, o, g, and ay as it stands) among the first arguments of a message, in their order; numbers (u, b)
+/// between them are passed over, and a variant counts as what it holds. Stops at any other type.
 Result<std::vector<std::string>> texts_of(const BusMessage& message);
 
 }  // namespace berth::cgroup::systemd

@@ -24,14 +24,24 @@ Result<Placement> place_scope(const std::string& cgroups_path, const std::string
 /// its parent.
 Result<sys::Child> start_placeholder();
 
-/// Starts the unit around the process; returns when it is active. A failed unit of this name, which is only a memory,
-/// makes way; any other is an error of kind kExists.
-Status start_scope(const Placement& placement, pid_t pid);
+/// Starts the unit around the process; returns its invocation when it is active. A failed unit of this name, which is
+/// only a memory, makes way; any other is an error of kind kExists.
+Result<std::string> start_scope(const Placement& placement, pid_t pid);
 
-/// Stops the unit and lets systemd forget it if it had failed; returns when its cgroup is gone. No error if there is
-/// none.
-Status stop_scope(const Unit& unit);
+/// Whether systemd knows this run of the unit.
+Result<bool> has_scope(const Unit& unit);
 
+/// Stops the unit and lets systemd forget it if it had failed; returns when its cgroup is gone. No error if it has
+/// ended already. False if another unit has its name by now, and with it the cgroup.
+Result<bool> stop_scope(const Unit& unit);
+
+/// Stops the unit of a create() that was killed before it knew which one it had started, if it is there and has no
+/// process: systemd does not notice the end of a process that it was about to put into it. A unit that has a process is
+/// another container's.
+Status stop_unused_scope(const Placement& placement);
+
+/// Directory of the unit's own cgroup.
+std::string scope_directory(const Placement& placement);
 /// The container's cgroup below that of its unit: "" or "/name".
 std::string below_unit(const Placement& placement);
 

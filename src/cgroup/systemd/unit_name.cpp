@@ -84,6 +84,25 @@ Result<std::string> slice_path(const std::string& slice) {
   return path;
 }
 
+std::string parent_slice(const std::string& slice) {
+  const std::size_t dash = slice.rfind('-');
+  return dash == std::string::npos || dash == 0 ? "" : slice.substr(0, dash) + std::string(kSliceSuffix);
+}
+
+std::string path_label(std::string_view name) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  std::string label;
+  for (std::size_t at = 0; at < name.size(); ++at) {
+    const bool plain = is_letter(name[at]) || (at > 0 && name[at] >= '0' && name[at] <= '9');
+    label += plain ? std::string(1, name[at]) : fmt::format("_{:02x}", static_cast<unsigned char>(name[at]));
+  }
+  return label.empty() ? "_" : label;
+}
+
+std::string unit_name(const std::string& cgroup) {
+  return cgroup.starts_with('_') ? cgroup.substr(1) : cgroup;
+}
+
 std::string cgroup_name(const std::string& unit) {
   // cg_escape() of systemd: its own names of controllers count, not all that the kernel has.
   constexpr std::array<std::string_view, 12> kKernelPrefixes{"cgroup", "cpu",          "cpuacct",     "cpuset",

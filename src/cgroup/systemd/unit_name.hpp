@@ -26,4 +26,13 @@ Result<std::string> slice_path(const std::string& slice);
 /// The name of a unit's cgroup: systemd puts a "_" before a name that could be a file of the kernel's.
 std::string cgroup_name(const std::string& unit);
 
+/// The other way round.
+std::string unit_name(const std::string& cgroup);
+
+/// The slice around this one: a.slice for a-b.slice; "" for a slice at the top.
+std::string parent_slice(const std::string& slice);
+
+/// A name as one component of an object's path on the bus, as sd_bus_path_encode(3) escapes it.
+std::string path_label(std::string_view name);
+
 }  // namespace berth::cgroup::systemd
