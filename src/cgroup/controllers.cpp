@@ -89,7 +89,12 @@ Status enable_in(const std::string& cgroup, const std::vector<std::string>& want
   if (wanted.empty() || sys::write_file(AT_FDCWD, file, plus_each(wanted))) {
     return {};
   }
+  // Above a cgroup that was delegated to a user, only what is there already can be had.
+  const std::vector<std::string> present = TRY(read_names(file));
   for (const std::string& controller : wanted) {
+    if (std::ranges::find(present, controller) != present.end()) {
+      continue;
+    }
     Status enabled = sys::write_file(AT_FDCWD, file, "+" + controller);
     // One that no limit needs only leaves out statistics.
     if (!enabled && std::ranges::find(needed, controller) != needed.end()) {

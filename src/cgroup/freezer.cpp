@@ -21,6 +21,12 @@ using std::chrono::milliseconds;
 constexpr milliseconds kBound{5000};  // a process in uninterruptible sleep may never freeze
 constexpr std::size_t kSmallFile = 4096;
 
+std::unexpected<Error> not_thawed(const std::string& path) {
+  Error error(ErrorKind::kSystem, fmt::format("thaw {}: it is still frozen", path));
+  error.add_hint("a cgroup above it is frozen, or its processes get no time to run");
+  return std::unexpected(std::move(error));
+}
+
 std::unexpected<Error> not_frozen(const std::string& path) {
   Error error(ErrorKind::kSystem,
               fmt::format("freeze {}: not every process stopped within {} ms", path, kBound.count()));
@@ -33,12 +39,15 @@ Status set_legacy_state(const std::string& path, const char* state) {
   return sys::write_file(AT_FDCWD, path + "/freezer.state", state);
 }
 
+bool is_gone(const Error& error) {
+  return error.is(ENOENT) || error.is(ENODEV);
+}
+
 // Whether the file holds the words; a cgroup that is gone (a delete beside this query took it away) freezes nobody.
 Result<bool> says(const std::string& file, std::string_view words) {
   const auto text = sys::read_record(AT_FDCWD, file, kSmallFile);
   if (!text) {
-    const bool gone = text.error().is(ENOENT) || text.error().is(ENODEV);
-    return gone ? Result<bool>(false) : std::unexpected(text.error());
+    return is_gone(text.error()) ? Result<bool>(false) : std::unexpected(text.error());
   }
   return text->find(words) != std::string::npos;
 }
@@ -69,22 +78,28 @@ Status freeze_legacy(const std::string& path) {
   }
 }
 
-Status freeze_unified(const std::string& path) {
+// Writes cgroup.freeze and waits until the processes have done as it says; false if they have not within the bound.
+Result<bool> set_unified_state(const std::string& path, bool frozen) {
   const auto deadline = Clock::now() + kBound;
   const std::string file = path + "/cgroup.events";
-  TRY(sys::write_file(AT_FDCWD, path + "/cgroup.freeze", "1"));
+  TRY(sys::write_file(AT_FDCWD, path + "/cgroup.freeze", frozen ? "1" : "0"));
   for (;;) {
     // kernfs reports changes since the file was read through this open.
     const sys::UniqueFd events = TRY(sys::open_at(AT_FDCWD, file, O_RDONLY));
-    if (TRY(sys::read_all(events.get(), kSmallFile, file)).find("frozen 1") != std::string::npos) {
-      return {};
+    const std::string text = TRY(sys::read_all(events.get(), kSmallFile, file));
+    if (text.find(frozen ? "frozen 1" : "frozen 0") != std::string::npos) {
+      return true;
     }
     const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
     if (left.count() <= 0) {
-      return not_frozen(path);
+      return false;
     }
     TRY(sys::wait_changed(events.get(), left, file));
   }
+}
+
+Status freeze_unified(const std::string& path) {
+  return TRY(set_unified_state(path, true)) ? Status() : not_frozen(path);
 }
 
 Status thaw_below(const std::string& path) {
@@ -95,10 +110,7 @@ Status thaw_below(const std::string& path) {
     }
   }
   Status thawed = set_legacy_state(path, "THAWED");
-  if (!thawed && (thawed.error().is(ENOENT) || thawed.error().is(ENODEV))) {
-    return {};  // it is gone, with all that was in it
-  }
-  return thawed;
+  return !thawed && is_gone(thawed.error()) ? Status() : thawed;  // gone with all that was in it
 }
 
 std::unexpected<Error> no_freezer() {
@@ -125,10 +137,13 @@ Status freeze_processes(const Placement& placement) {
 
 Status thaw_processes(const Placement& placement) {
   if (const Directory* legacy = find_directory(placement, "freezer")) {
-    return set_legacy_state(legacy->path, "THAWED");
+    TRY(set_legacy_state(legacy->path, "THAWED"));
+    return TRY(processes_frozen(placement)) ? not_thawed(legacy->path) : Status();
   }
   if (const Directory* unified = find_directory(placement, "")) {
-    return sys::write_file(AT_FDCWD, unified->path + "/cgroup.freeze", "0");
+    const Result<bool> thawed = set_unified_state(unified->path, false);
+    const bool gone = !thawed && is_gone(thawed.error());  // with the last process, which was killed meanwhile
+    return gone || TRY(thawed) ? Status() : not_thawed(unified->path);
   }
   return {};
 }

@@ -20,6 +20,11 @@ namespace {
 
 constexpr std::size_t kFileLimit = 64UL * 1024;
 
+std::string without_newline(std::string text) {
+  text.erase(text.find_last_not_of('\n') + 1);
+  return text;
+}
+
 // Nothing where the kernel has no such file.
 Result<std::optional<std::string>> read_limit(const std::string& path) {
   auto text = sys::read_file(AT_FDCWD, path, kFileLimit);
@@ -59,7 +64,6 @@ Result<std::vector<FileWrite>> values_before(const Placement& placement, const s
         at.file = file;
         at.value = file == write.file ? write.value : write.fallback_value;
         before.push_back(undo_of(at, *text));
-        break;
       }
     }
     // The kernel forgets the share of who becomes idle.
@@ -83,26 +87,39 @@ void add_oom_killer(const Placement& placement, const plan::Resources& resources
   }
 }
 
-// After the files, so that systemd is told what the kernel took. It then writes all that it knows of the unit, some of
-// it rounded: the exact values are put back, also that of a quota which is not among these limits.
+// After the files, so that systemd is told what the kernel took. It then writes all that it knows of the unit: a quota
+// in whole percents, and for what it has no property what a new unit has. What was there is put back, also where it is
+// not among these limits.
 Status set_unit_limits(const Placement& placement, const Limits& limits) {
   if (!placement.unit) {
     return {};
   }
-  const std::string file = placement.directories.front().path + "/cpu.max";
-  const auto quota = TRY(read_limit(file));
-  TRY(systemd::set_limits(*placement.unit, limits.unified));
-  TRY(write_unified_limits(placement, limits.unified));
-  return quota ? sys::write_file(AT_FDCWD, file, *quota) : Status();
+  const std::string& directory = placement.directories.front().path;
+  std::vector<FileWrite> told = limits.unified;
+  const auto write_of = [&](std::string_view file) { return std::ranges::find(told, file, &FileWrite::file); };
+  const bool ends_idling = write_of("cpu.idle") != told.end() && write_of("cpu.idle")->value == "0";
+  if (ends_idling && write_of("cpu.weight") == told.end()) {  // which is what a weight says to systemd
+    if (const auto weight = TRY(read_limit(directory + "/cpu.weight"))) {
+      told.push_back({.property = {}, .controller = "cpu", .file = "cpu.weight", .value = without_newline(*weight)});
+    }
+  }
+  std::vector<FileWrite> kept;
+  for (const char* file : {"cpu.max", "memory.oom.group", "memory.zswap.max"}) {
+    if (auto value = TRY(read_limit(directory + "/" + file))) {
+      kept.push_back({.property = {}, .controller = {}, .file = file, .value = std::move(*value)});
+    }
+  }
+  TRY(systemd::set_limits(*placement.unit, told));
+  TRY(restore_unified_limits(placement, limits.unified));
+  return restore_unified_limits(placement, kept);
 }
 
+// Device rules last: what is before them can be taken back.
 Status write_all(const Placement& placement, const Limits& limits, const plan::Resources& resources) {
   TRY(write_legacy_limits(placement, limits.legacy));
   TRY(write_unified_limits(placement, limits.unified));
-  if (!resources.devices.empty()) {
-    TRY(apply_device_rules(placement, -1, false, resources.devices));
-  }
-  return set_unit_limits(placement, limits);
+  TRY(set_unit_limits(placement, limits));
+  return resources.devices.empty() ? Status() : apply_device_rules(placement, -1, false, resources.devices);
 }
 
 void restore(const Placement& placement, const Limits& before) {

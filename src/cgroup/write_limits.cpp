@@ -41,7 +41,8 @@ void add_limit_hint(Error& error, const FileWrite& write) {
 
 Status write_one(const std::string& directory, const FileWrite& write) {
   Status written = sys::write_file(AT_FDCWD, directory + "/" + write.file, write.value);
-  if (!written && written.error().is(ENOENT)) {
+  // EOPNOTSUPP: of a device that has another scheduler than BFQ.
+  if (!written && (written.error().is(ENOENT) || written.error().is(EOPNOTSUPP))) {
     if (!write.fallback_file.empty()) {
       written = sys::write_file(AT_FDCWD, directory + "/" + write.fallback_file, write.fallback_value);
     }
@@ -81,7 +82,9 @@ Status restore_limits(const Placement& placement, const std::vector<FileWrite>& 
     Status result;
     for (const FileWrite& value : values) {
       Status written = write_one(path_of(placement, value, unified), value);
-      if (!written && result && !written.error().is(ENODEV)) {  // a device that is not there has no limit
+      // A device that is not there has no limit, nor has one without the scheduler.
+      const bool has_none = !written && (written.error().is(ENODEV) || written.error().is(EOPNOTSUPP));
+      if (!written && result && !has_none) {
         result = std::move(written);
       }
     }

@@ -58,7 +58,25 @@ TEST_CASE("dashes nest slices") {
   CHECK(slice_path("a-b-c.slice").value() == "/a.slice/a-b.slice/a-b-c.slice");
 }
 
+TEST_CASE("slices and what is around them") {
+  CHECK(parent_slice("a-b-c.slice") == "a-b.slice");
+  CHECK(parent_slice("a-b.slice") == "a.slice");
+  CHECK(parent_slice("a.slice").empty());
+  CHECK(parent_slice("-.slice").empty());
+}
+
+TEST_CASE("paths of units on the bus") {
+  CHECK(path_label("web.scope") == "web_2escope");
+  CHECK(path_label("a-b.slice") == "a_2db_2eslice");
+  CHECK(path_label("0af3") == "_30af3");  // an invocation: no path begins with a digit
+  CHECK(path_label("af30") == "af30");
+  CHECK(path_label("") == "_");
+}
+
 TEST_CASE("a cgroup's name is not that of a file of the kernel's") {
+  CHECK(unit_name("_memory.slice") == "memory.slice");
+  CHECK(unit_name("__x.slice") == "_x.slice");
+  CHECK(unit_name("a.slice") == "a.slice");
   CHECK(cgroup_name("web.scope") == "web.scope");
   CHECK(cgroup_name("memory.scope") == "_memory.scope");
   CHECK(cgroup_name("cgroup.scope") == "_cgroup.scope");
@@ -75,6 +93,9 @@ TEST_CASE("limits are properties of the unit") {
         std::vector<UnitProperty>{
             {"MemoryHigh", std::uint64_t{5}}, {"MemoryLow", std::uint64_t{4}}, {"MemoryMin", std::uint64_t{3}}});
   CHECK(properties({file("pids.max", "7")}) == one("TasksMax", std::uint64_t{7}));
+  CHECK(properties({file("pids.max", "0")}) == one("TasksMax", std::uint64_t{1}));  // systemd refuses 0
+  CHECK(properties({file("memory.high", "0")}) == one("MemoryHigh", std::uint64_t{1}));
+  CHECK(properties({file("memory.low", "0")}) == one("MemoryLow", std::uint64_t{0}));
   CHECK(properties({file("cpu.weight", "39")}) == one("CPUWeight", std::uint64_t{39}));
   CHECK(properties({file("cpu.idle", "1")}) == one("CPUWeight", std::uint64_t{0}));
   CHECK(properties({file("cpu.idle", "1")}, 251).empty());
@@ -85,6 +106,19 @@ TEST_CASE("limits are properties of the unit") {
   bfq.fallback_value = "4950";
   CHECK(properties({bfq}) == one("IOWeight", std::uint64_t{4950}));
   CHECK(properties({file("hugetlb.2MB.max", "0"), file("io.max", "8:0 rbps=1")}).empty());
+}
+
+TEST_CASE("a number is the one that the kernel reads, or none") {
+  const auto high = [](const char* text) { return properties({file("memory.high", text)}); };
+  CHECK(high("64K") == one("MemoryHigh", std::uint64_t{64} << 10));
+  CHECK(high("64m") == one("MemoryHigh", std::uint64_t{64} << 20));
+  CHECK(high("2G") == one("MemoryHigh", std::uint64_t{2} << 30));
+  CHECK(high("1T") == one("MemoryHigh", std::uint64_t{1} << 40));
+  CHECK(high("0x1000") == one("MemoryHigh", std::uint64_t{4096}));
+  for (const char* text : {"", "K", "64KB", "64 K", "64X", "-1", "maximum", "99999999999999999999", "99999999999E"}) {
+    INFO(text);
+    CHECK(high(text).empty());
+  }
 }
 
 TEST_CASE("a quota is whole percents of a second") {
@@ -175,6 +209,7 @@ TEST_CASE("a call is as the specification lays it out") {
   BusArguments arguments;
   arguments.add("x").add(true).add(one("TasksMax", std::uint64_t{5})).add_empty("a(sa(sv))");
   CHECK(arguments.signature() == "sba(sv)a(sa(sv))");
+  CHECK(BusArguments().add(std::uint32_t{258}).bytes() == "\2\1\0\0"s);
   CHECK(arguments.bytes() ==
         "\1\0\0\0x\0\0\0"s
         "\1\0\0\0\x18\0\0\0"s
@@ -196,6 +231,16 @@ TEST_CASE("texts of a message, whatever is between them") {
   CHECK(texts_of(message).value() == std::vector{"/job"s, "unit"s, "done"s});
   message.body.pop_back();
   CHECK_FALSE(texts_of(message));
+
+  message.signature = "v";
+  message.body = "\2ay\0\3\0\0\0\1\0\xff"s;
+  CHECK(texts_of(message).value() == std::vector{"\1\0\xff"s});
+  message.body = "\2ay\0\x64\0\0\0\1"s;
+  CHECK_FALSE(texts_of(message));
+  message.signature = "as";
+  CHECK(texts_of(message).value().empty());
+  message.signature = "a";
+  CHECK(texts_of(message).value().empty());
 }
 
 TEST_CASE("no damage to a message is read beyond its end") {

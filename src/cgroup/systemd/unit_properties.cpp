@@ -23,25 +23,40 @@ constexpr unsigned kHasIdle = 252;
 struct NumberProperty {
   std::string_view file;
   std::string_view property;
+  std::uint64_t least = 0;  ///< that systemd takes, where the kernel takes less
 };
 constexpr std::array<NumberProperty, 7> kNumbers{{
-    {.file = "memory.max", .property = "MemoryMax"},
-    {.file = "memory.high", .property = "MemoryHigh"},
+    {.file = "memory.max", .property = "MemoryMax", .least = 1},
+    {.file = "memory.high", .property = "MemoryHigh", .least = 1},
     {.file = "memory.low", .property = "MemoryLow"},
     {.file = "memory.min", .property = "MemoryMin"},
     {.file = "memory.swap.max", .property = "MemorySwapMax"},
-    {.file = "pids.max", .property = "TasksMax"},
-    {.file = "cpu.weight", .property = "CPUWeight"},
+    {.file = "pids.max", .property = "TasksMax", .least = 1},
+    {.file = "cpu.weight", .property = "CPUWeight", .least = 1},
 }};
 
-// "max" is no limit.
+// As the kernel reads it: "max" is no limit, and /linux/resources/unified may say 64M or 0x1000 (memparse() in
+// lib/cmdline.c). Nothing for any other text: a wrong number here would be a wrong limit.
 std::optional<std::uint64_t> number_in(std::string_view text) {
   if (text == "max") {
     return kInfinity;
   }
+  const bool hexadecimal = text.starts_with("0x");
+  text.remove_prefix(hexadecimal ? 2 : 0);
   std::uint64_t number = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  return parsed.ec == std::errc() ? std::optional(number) : std::nullopt;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number, hexadecimal ? 16 : 10);
+  text.remove_prefix(static_cast<std::size_t>(parsed.ptr - text.data()));
+  if (parsed.ec != std::errc() || text.size() > 1) {
+    return std::nullopt;
+  }
+  if (text.empty()) {
+    return number;
+  }
+  constexpr std::string_view kUnits = "KMGTPE";
+  constexpr char kLowerCase = 0x20;
+  const std::size_t unit = kUnits.find(static_cast<char>(text.front() & ~kLowerCase));
+  const std::size_t bits = 10 * (unit + 1);
+  return unit == std::string_view::npos || number > kInfinity >> bits ? std::nullopt : std::optional(number << bits);
 }
 
 // "0-2,7" as the bits of 0x87: that of CPU 0 is the lowest of the first byte.
@@ -83,7 +98,7 @@ void add_property(const FileWrite& write, unsigned version, Quota& cpu, std::vec
   const auto* number = std::ranges::find(kNumbers, write.file, &NumberProperty::file);
   if (number != kNumbers.end()) {
     if (const auto value = number_in(write.value)) {
-      properties.push_back({std::string(number->property), *value});
+      properties.push_back({std::string(number->property), std::max(*value, number->least)});
     }
   } else if (write.file == "cpu.max") {
     const std::vector<std::string> parts = split(write.value, ' ');
