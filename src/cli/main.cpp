@@ -102,9 +102,9 @@ Status send_signal(const container::StateStore& store, const Request& request) {
 }
 
 Status update_limits(const container::StateStore& store, const Request& request) {
-  const spec::Resources resources = TRY(read_update(request.update));
-  const plan::Resources limits = TRY(plan::lower_update(resources));
-  return container::update(store, request.id(), limits);
+  const UpdateDocument asked = TRY(read_update(request.update));
+  const plan::Update update = TRY(plan::lower_update(asked.resources, asked.intel_rdt, asked.oci_version));
+  return container::update(store, request.id(), update);
 }
 
 Status print_events(const container::StateStore& store, const Request& request) {

@@ -186,9 +186,10 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
      [](CLI::App& command, Parsed& parsed) {
        UpdateOptions& update = parsed.request.update;
        command
-           .add_option("-r,--resources", update.document,
-                       "JSON file with the new limits, as /linux/resources has them (- for stdin); other options are "
-                       "ignored then")
+           .add_option(
+               "-r,--resources", update.document,
+               "JSON file with the new limits, as /linux/resources has them (- for stdin); options for the same "
+               "are ignored then")
            ->type_name("FILE");
        for (std::size_t index = 0; index < kLimitOptionCount; ++index) {
          const LimitOption& option = kLimitOptions.at(index);

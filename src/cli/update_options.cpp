@@ -2,6 +2,7 @@
 
 #include <berth/base/log.hpp>
 #include <berth/spec/parse.hpp>
+#include <berth/spec/state.hpp>
 #include <berth/sys/file.hpp>
 
 #include <fcntl.h>
@@ -33,69 +34,69 @@ Status read_bytes(const std::string& text, std::optional<std::int64_t>& bytes) {
   return {};
 }
 
-Status ignore_kernel_memory(spec::Resources& /*resources*/, const std::string& /*text*/) {
+Status ignore_kernel_memory(UpdateDocument& /*update*/, const std::string& /*text*/) {
   log::warning("kernel memory has no limit of its own any more: --memory counts it too");
   return {};
 }
 
-Status refuse_rdt(spec::Resources& /*resources*/, const std::string& /*text*/) {
-  return fail(ErrorKind::kUsage, "this version does not support Intel RDT");
-}
-
-using Resources = spec::Resources;
+using Update = UpdateDocument;
 using Text = const std::string&;
 
 }  // namespace
 
 const std::array<LimitOption, kLimitOptionCount> kLimitOptions = {{
     {"--blkio-weight", "weight of block io, 10 to 1000", false,
-     [](Resources& r, Text text) { return read_number(text, r.block_io.weight); }},
+     [](Update& u, Text text) { return read_number(text, u.resources.block_io.weight); }},
     {"--cpu-period", "microseconds that a quota is for", false,
-     [](Resources& r, Text text) { return read_number(text, r.cpu.period); }},
+     [](Update& u, Text text) { return read_number(text, u.resources.cpu.period); }},
     {"--cpu-quota", "microseconds of cpu time in each period, -1 for no limit", false,
-     [](Resources& r, Text text) { return read_number(text, r.cpu.quota); }},
+     [](Update& u, Text text) { return read_number(text, u.resources.cpu.quota); }},
     {"--cpu-burst", "microseconds that may be saved up for later periods", false,
-     [](Resources& r, Text text) { return read_number(text, r.cpu.burst); }},
+     [](Update& u, Text text) { return read_number(text, u.resources.cpu.burst); }},
     {"--cpu-share", "share of the cpu, beside those of others", false,
-     [](Resources& r, Text text) { return read_number(text, r.cpu.shares); }},
+     [](Update& u, Text text) { return read_number(text, u.resources.cpu.shares); }},
     {"--cpu-rt-period", "microseconds that a real-time budget is for", false,
-     [](Resources& r, Text text) { return read_number(text, r.cpu.realtime_period); }},
+     [](Update& u, Text text) { return read_number(text, u.resources.cpu.realtime_period); }},
     {"--cpu-rt-runtime", "microseconds for real-time processes in each period", false,
-     [](Resources& r, Text text) { return read_number(text, r.cpu.realtime_runtime); }},
+     [](Update& u, Text text) { return read_number(text, u.resources.cpu.realtime_runtime); }},
     {"--cpu-idle", "1: run only when nobody else wants to", false,
-     [](Resources& r, Text text) { return read_number(text, r.cpu.idle); }},
+     [](Update& u, Text text) { return read_number(text, u.resources.cpu.idle); }},
     {"--cpuset-cpus", "cpus to run on, as 0-3,5", false,
-     [](Resources& r, Text text) { return r.cpu.cpus = text, Status(); }},
+     [](Update& u, Text text) { return u.resources.cpu.cpus = text, Status(); }},
     {"--cpuset-mems", "memory nodes to take memory from", false,
-     [](Resources& r, Text text) { return r.cpu.mems = text, Status(); }},
+     [](Update& u, Text text) { return u.resources.cpu.mems = text, Status(); }},
     {"--memory", "bytes of memory, as 64m; -1 for no limit", false,
-     [](Resources& r, Text text) { return read_bytes(text, r.memory.limit); }},
+     [](Update& u, Text text) { return read_bytes(text, u.resources.memory.limit); }},
     {"--memory-reservation", "bytes of memory that are left when memory is short", false,
-     [](Resources& r, Text text) { return read_bytes(text, r.memory.reservation); }},
+     [](Update& u, Text text) { return read_bytes(text, u.resources.memory.reservation); }},
     {"--memory-swap", "bytes of memory and swap together, -1 for no limit", false,
-     [](Resources& r, Text text) { return read_bytes(text, r.memory.swap); }},
+     [](Update& u, Text text) { return read_bytes(text, u.resources.memory.swap); }},
     {"--pids-limit", "number of processes and threads, -1 for no limit", false,
-     [](Resources& r, Text text) { return read_number(text, r.pids.limit); }},
-    {"--l3-cache-schema", "Intel RDT: share of the level 3 cache", false, refuse_rdt},
-    {"--mem-bw-schema", "Intel RDT: share of the memory bandwidth", false, refuse_rdt},
+     [](Update& u, Text text) { return read_number(text, u.resources.pids.limit); }},
+    {"--l3-cache-schema", "Intel RDT: share of the level 3 cache, as L3:0=ff", false,
+     [](Update& u, Text text) { return u.intel_rdt.l3_cache_schema = text, Status(); }},
+    {"--mem-bw-schema", "Intel RDT: share of the memory bandwidth, as MB:0=50", false,
+     [](Update& u, Text text) { return u.intel_rdt.memory_bandwidth_schema = text, Status(); }},
     {"--kernel-memory", "accepted for older callers; ignored", true, ignore_kernel_memory},
     {"--kernel-memory-tcp", "accepted for older callers; ignored", true, ignore_kernel_memory},
 }};
 
-Result<spec::Resources> read_update(const UpdateOptions& options) {
+Result<UpdateDocument> read_update(const UpdateOptions& options) {
+  UpdateDocument update;
+  update.oci_version = spec::kOciVersion;
+  for (std::size_t index = 0; index < kLimitOptionCount; ++index) {
+    if (!options.limits.at(index).empty()) {
+      TRY_CONTEXT(kLimitOptions.at(index).set(update, options.limits.at(index)), "{}", kLimitOptions.at(index).name);
+    }
+  }
   if (!options.document.empty()) {
     const std::string text = options.document == "-"
                                  ? TRY_CONTEXT(sys::read_all(STDIN_FILENO, kMaxDocument, "stdin"), "--resources")
                                  : TRY_CONTEXT(sys::read_file(AT_FDCWD, options.document, kMaxDocument), "--resources");
-    return TRY_CONTEXT(spec::parse_resources(text), "--resources");
+    update.resources = TRY_CONTEXT(spec::parse_resources(text), "--resources");
+    update.oci_version.clear();
   }
-  spec::Resources resources;
-  for (std::size_t index = 0; index < kLimitOptionCount; ++index) {
-    if (!options.limits.at(index).empty()) {
-      TRY_CONTEXT(kLimitOptions.at(index).set(resources, options.limits.at(index)), "{}", kLimitOptions.at(index).name);
-    }
-  }
-  return resources;
+  return update;
 }
 
 }  // namespace berth::cli

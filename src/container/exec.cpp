@@ -106,8 +106,8 @@ Result<launch::LaunchedProcess> launch_process(const ExecRequest& request, const
     }
   }
   std::optional<rdt::Groups> groups;
-  if (execution.plan.intel_rdt) {
-    groups = TRY(rdt::groups_of(*execution.plan.intel_rdt, request.id));
+  if (execution.plan.intel_rdt || !target.record.rdt_directories.empty()) {  // which `update` may have made
+    groups = TRY(rdt::groups_of(execution.plan.intel_rdt.value_or(plan::IntelRdt()), request.id));
     options.rdt = &*groups;
   }
   cgroup::Cgroup cgroup = cgroup::Cgroup::open(TRY(cgroup::placement_below(target.placement, request.cgroups)));

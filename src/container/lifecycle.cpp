@@ -2,6 +2,8 @@
 #include <berth/channel/channel.hpp>
 #include <berth/container/lifecycle.hpp>
 #include <berth/launch/supervisor.hpp>
+#include <berth/rdt/resctrl.hpp>
+#include <berth/spec/parse.hpp>
 #include <berth/sys/file.hpp>
 #include <berth/sys/socket.hpp>
 
@@ -63,6 +65,37 @@ Status destroy_by_intent(const ContainerDirectory& directory, Error damage) {
   }
   log::warning("delete \"{}\": {}", directory.id(), damage.message());
   return destroy(directory, *intent);
+}
+
+// The shares of Intel RDT first, which can be taken back. A class of service that is made for them is in the record
+// before it exists.
+Status update_with_shares(const ContainerDirectory& directory, const spec::Record& record, cgroup::Cgroup& cgroup,
+                          const plan::Update& update) {
+  const std::string text = TRY(directory.load_config());
+  const spec::Config config = TRY_CONTEXT(spec::parse_config(text), "configuration of the container");
+  plan::IntelRdt wanted;
+  if (config.linux && config.linux->intel_rdt) {
+    wanted.clos_id = config.linux->intel_rdt->clos_id;
+    wanted.enable_monitoring = config.linux->intel_rdt->enable_monitoring;
+  }
+  const rdt::Groups groups = TRY(rdt::groups_to_change(wanted, record.id));
+  if (groups.makes_control) {
+    spec::Record changed = record;
+    changed.rdt_directories = groups.made();
+    TRY(directory.save(changed));
+  }
+  const auto processes = [&]() -> Result<std::vector<pid_t>> {
+    std::vector<pid_t> pids = TRY(cgroup.processes());
+    pids.push_back(record.pid);  // all that is known of it without a cgroup
+    return pids;
+  };
+  const bool limits = cgroup::Cgroup::asks_for_limits(update.resources) || !update.resources.devices.empty();
+  const auto rest = [&] { return limits ? cgroup.update(update.resources) : Status(); };
+  Status done = rdt::change(groups, update.schemata, processes, rest);
+  if (!done && groups.makes_control) {
+    static_cast<void>(directory.save(record));  // the first error counts; a class that is gone already harms nobody
+  }
+  return done;
 }
 
 // It was made with a $NOTIFY_SOCKET too, so that it sees one.
@@ -160,12 +193,14 @@ Status resume(const StateStore& store, const std::string& id) {
   return cgroup::Cgroup::open(placement_of(*locked.record)).thaw();
 }
 
-Status update(const StateStore& store, const std::string& id, const plan::Resources& resources) {
+Status update(const StateStore& store, const std::string& id, const plan::Update& update) {
   const Locked locked = TRY(lock_and_observe(store, id));
   if (!locked.observation.process) {
     return wrong_state("container not running", locked.observation.status);
   }
-  return cgroup::Cgroup::open(placement_of(*locked.record)).update(resources);
+  cgroup::Cgroup cgroup = cgroup::Cgroup::open(placement_of(*locked.record));
+  return update.schemata.empty() ? cgroup.update(update.resources)
+                                 : update_with_shares(locked.directory, *locked.record, cgroup, update);
 }
 
 Result<spec::State> state(const StateStore& store, const std::string& id) {

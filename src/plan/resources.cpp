@@ -191,18 +191,22 @@ void lower_resources(Lowering& lowering) {
   lower_unified(lowering);
 }
 
-Result<Resources> lower_update(const spec::Resources& resources) {
+Result<Update> lower_update(const spec::Resources& resources, const spec::IntelRdt& intel_rdt,
+                            const std::string& oci_version) {
   spec::Config config;
+  config.oci_version = oci_version;
   config.linux.emplace().resources = resources;
+  config.linux->intel_rdt = intel_rdt;
   Problems problems;
   ContainerPlan plan;
   const HostFacts facts;
   Lowering lowering{config, *config.linux, config.oci_version, facts, problems, plan};
   lower_resources(lowering);
+  lower_intel_rdt(lowering);
   if (!problems.empty()) {
     return std::unexpected(problems.error());
   }
-  return std::move(plan.resources);
+  return Update{.resources = std::move(plan.resources), .schemata = std::move(plan.intel_rdt->schemas)};
 }
 
 }  // namespace berth::plan

@@ -1,9 +1,13 @@
+#include <berth/base/log.hpp>
+#include <berth/base/scope_guard.hpp>
 #include <berth/rdt/resctrl.hpp>
 #include <berth/sys/file.hpp>
+#include <berth/sys/filesystem.hpp>
 
 #include <fcntl.h>
 
 #include <cerrno>
+#include <set>
 
 #include "rdt/schemata.hpp"
 
@@ -41,7 +45,7 @@ Result<std::string> root_directory() {
   constexpr std::size_t kMountinfoLimit = std::size_t{16} * 1024 * 1024;
   std::string root = mount_point(TRY(sys::read_file(AT_FDCWD, "/proc/self/mountinfo", kMountinfoLimit)));
   if (root.empty()) {
-    Error error(ErrorKind::kConfig, "/linux/intelRdt: no resctrl file system is mounted");
+    Error error(ErrorKind::kConfig, "no resctrl file system is mounted");
     return std::unexpected(
         std::move(error.add_hint("mount -t resctrl resctrl /sys/fs/resctrl, on a processor with RDT")));
   }
@@ -57,6 +61,38 @@ Groups names_below(const std::string& root, const plan::IntelRdt& plan, const st
     groups.monitoring = groups.control + "/mon_groups/" + id;
   }
   return groups;
+}
+
+// Every thread: a process that starts others meanwhile passes its group on, so a look that shows nobody new is the
+// last.
+Status add_all(const Groups& groups, const std::function<Result<std::vector<pid_t>>()>& processes) {
+  constexpr int kMostLooks = 100;
+  std::set<std::string> added;
+  for (int look = 0; look < kMostLooks; ++look) {
+    const std::size_t before = added.size();
+    for (const pid_t pid : TRY(processes())) {
+      // Of a process that has just ended nothing is left to add.
+      const auto threads = sys::list_subdirectories(fmt::format("/proc/{}/task", pid));
+      for (const std::string& thread : threads.value_or(std::vector<std::string>())) {
+        if (added.insert(thread).second) {
+          Status written = sys::write_file(AT_FDCWD, groups.control + "/tasks", thread);
+          if (!written && !written.error().is(ESRCH)) {
+            return written;
+          }
+        }
+      }
+    }
+    if (added.size() == before) {
+      return {};
+    }
+  }
+  return fail(ErrorKind::kSystem, "move the container's processes to {}: they start others faster", groups.control);
+}
+
+void warn_unless(const Status& undone) {
+  if (!undone) {
+    log::warning("the shares of resctrl are not as they were before: {}", undone.error().message());
+  }
 }
 
 }  // namespace
@@ -97,11 +133,24 @@ std::vector<std::string> Groups::owned() const {
 }
 
 Result<Groups> find(const plan::IntelRdt& plan, const std::string& id) {
-  return find_below(TRY(root_directory()), plan, id);
+  return find_below(TRY_CONTEXT(root_directory(), "/linux/intelRdt"), plan, id);
 }
 
 Result<Groups> groups_of(const plan::IntelRdt& plan, const std::string& id) {
-  return names_below(TRY(root_directory()), plan, id);
+  return names_below(TRY_CONTEXT(root_directory(), "/linux/intelRdt"), plan, id);
+}
+
+Result<Groups> groups_to_change(const plan::IntelRdt& plan, const std::string& id) {
+  return groups_to_change_below(TRY_CONTEXT(root_directory(), "Intel RDT"), plan, id);
+}
+
+Result<Groups> groups_to_change_below(const std::string& root, const plan::IntelRdt& plan, const std::string& id) {
+  Groups groups = names_below(root, plan, id);
+  groups.makes_control = groups.owns_control && !TRY(exists(groups.control));
+  if (groups.makes_control) {
+    groups.monitoring.clear();
+  }
+  return groups;
 }
 
 Result<Groups> find_below(const std::string& root, const plan::IntelRdt& plan, const std::string& id) {
@@ -120,6 +169,26 @@ Result<Groups> find_below(const std::string& root, const plan::IntelRdt& plan, c
                 one_line(plan.clos_id), root);
   }
   return groups;
+}
+
+Status change(const Groups& groups, const std::string& lines,
+              const std::function<Result<std::vector<pid_t>>()>& processes, const std::function<Status()>& rest) {
+  const std::string before =
+      groups.makes_control ? "" : TRY(sys::read_file(AT_FDCWD, groups.control + "/schemata", kFileLimit));
+  ScopeGuard undo([&] {
+    warn_unless(groups.makes_control ? remove(groups.made())
+                                     : write_schemata(groups, before.substr(0, before.find_last_not_of('\n') + 1)));
+  });
+  if (groups.makes_control) {
+    TRY(sys::make_directory(AT_FDCWD, groups.control, 0755));
+  }
+  TRY(write_schemata(groups, lines));
+  if (groups.makes_control) {
+    TRY(add_all(groups, processes));
+  }
+  TRY(rest());
+  undo.dismiss();
+  return {};
 }
 
 Status write_schemata(const Groups& groups, const std::string& lines) {

@@ -42,9 +42,17 @@ TEST_CASE("Each option of update sets its limit") {
       options.limits.at(index) = "-1";
     } else if (name == "--cpuset-cpus") {
       options.limits.at(index) = "0-3";
+    } else if (name == "--l3-cache-schema") {
+      options.limits.at(index) = "L3:0=f";
+    } else if (name == "--mem-bw-schema") {
+      options.limits.at(index) = "MB:0=50";
     }
   }
-  const spec::Resources resources = read_update(options).value();
+  const UpdateDocument update = read_update(options).value();
+  CHECK(update.intel_rdt.l3_cache_schema == "L3:0=f");
+  CHECK(update.intel_rdt.memory_bandwidth_schema == "MB:0=50");
+  CHECK(update.oci_version == "1.3.0");
+  const spec::Resources& resources = update.resources;
   CHECK(resources.memory.swap == 2048);
   CHECK(resources.cpu.quota == -1);
   CHECK(resources.cpu.cpus == "0-3");

@@ -39,7 +39,7 @@ void read_as_everything(std::string_view text) {
   const auto resources = spec::parse_resources(text);
   check(resources);
   if (resources) {
-    check(plan::lower_update(*resources));
+    check(plan::lower_update(*resources, {}, ""));
   }
   if (const auto record = spec::parse_record(text); !record && record.error().message().empty()) {
     std::abort();

@@ -1,5 +1,7 @@
 #include <berth/rdt/resctrl.hpp>
 
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <fstream>
@@ -115,6 +117,66 @@ TEST_CASE("Monitoring is a group of the container inside its class") {
   CHECK(content(tree, "tasks") == "4711");
   CHECK(find_below(root_of(tree), wanted("", "", "", true), "web").value().made() ==
         std::vector<std::string>{root_of(tree) + "/web/mon_groups/web", root_of(tree) + "/web"});
+}
+
+namespace {
+
+Result<std::vector<pid_t>> only_this_process() {
+  return std::vector<pid_t>{::getpid()};
+}
+
+Status refused() {
+  return fail(ErrorKind::kSystem, "refused");
+}
+
+std::string change_error(const Groups& groups, const std::string& lines, const std::function<Status()>& rest) {
+  const Status changed = change(groups, lines, only_this_process, rest);
+  return changed ? "" : changed.error().message();
+}
+
+}  // namespace
+
+TEST_CASE("New shares are taken back when the rest of a change fails") {
+  test::TemporaryTree tree;
+  tree.directory("web");
+  tree.file("web/schemata", "    L3:0=0f\n");
+  const Groups groups = groups_to_change_below(root_of(tree), wanted(""), "web").value();
+  CHECK_FALSE(groups.makes_control);
+  CHECK(change_error(groups, "L3:0=ff", refused) == "refused");
+  CHECK(content(tree, "web/schemata") == "    L3:0=0f\n");
+  CHECK(change_error(groups, "L3:0=ff", [] { return Status(); }).empty());
+  CHECK(content(tree, "web/schemata") == "L3:0=ff\n");
+}
+
+TEST_CASE("A container without a class gets one for its shares, with all its processes") {
+  test::TemporaryTree tree;
+  const Groups groups = groups_to_change_below(root_of(tree), wanted("", "", "", true), "web").value();
+  CHECK(groups.made() == std::vector<std::string>{root_of(tree) + "/web"});
+  // The kernel makes the files of a group with its directory, which nothing does here: so there is no `tasks`.
+  CHECK_THAT(change_error(groups, "L3:0=ff", [] { return Status(); }), Catch::Contains("web/tasks"));
+  CHECK(content(tree, "web/schemata") == "L3:0=ff\n");  // and what is no group of the kernel's cannot be removed
+
+  test::TemporaryTree other;
+  const Groups made = groups_to_change_below(root_of(other), wanted(""), "web").value();
+  const auto with_tasks = [&]() -> Result<std::vector<pid_t>> {
+    if (!other.exists("web/tasks")) {
+      other.file("web/tasks", "");
+    }
+    return only_this_process();
+  };
+  REQUIRE(change(made, "L3:0=ff", with_tasks, [] { return Status(); }).has_value());
+  CHECK(content(other, "web/tasks") == std::to_string(::getpid()));
+  CHECK(content(other, "web/schemata") == "L3:0=ff\n");
+}
+
+TEST_CASE("Only a class of the container's own is made for a change") {
+  test::TemporaryTree tree;
+  tree.directory("gold");
+  CHECK_FALSE(groups_to_change_below(root_of(tree), wanted("gold"), "web").value().makes_control);
+  CHECK_FALSE(groups_to_change_below(root_of(tree), wanted("lead"), "web").value().makes_control);
+  CHECK_THAT(change_error(groups_to_change_below(root_of(tree), wanted("lead"), "web").value(), "L3:0=f", refused),
+             Catch::Contains("lead/schemata"));
+  CHECK_FALSE(groups_to_change_below(root_of(tree), wanted("/"), "web").value().makes_control);
 }
 
 TEST_CASE("The kernel's reason is told") {

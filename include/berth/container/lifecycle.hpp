@@ -4,7 +4,7 @@
 
 #include <berth/base/error.hpp>
 #include <berth/container/state_store.hpp>
-#include <berth/plan/container_plan.hpp>
+#include <berth/plan/lower.hpp>
 #include <berth/spec/state.hpp>
 
 #include <string>
@@ -22,8 +22,8 @@ Status kill(const StateStore& store, const std::string& id, int signal, bool all
 Status remove(const StateStore& store, const std::string& id, bool force);
 Status pause(const StateStore& store, const std::string& id);
 Status resume(const StateStore& store, const std::string& id);
-/// Changes the limits that `resources` has, of a container that is created, running or paused. All or nothing.
-Status update(const StateStore& store, const std::string& id, const plan::Resources& resources);
+/// Changes the limits that `update` has, of a container that is created, running or paused. All or nothing.
+Status update(const StateStore& store, const std::string& id, const plan::Update& update);
 
 /// What `state` prints.
 Result<spec::State> state(const StateStore& store, const std::string& id);

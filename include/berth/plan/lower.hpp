@@ -22,9 +22,15 @@ struct HostFacts {
 /// line of `POINTER: VALUE: EXPECTATION`, joined by "; ".
 Result<ContainerPlan> lower(const spec::Config& config, const std::string& bundle, const HostFacts& facts);
 
-/// New limits for a container that exists: those that are set. A pids limit of 0 is "not set" here, as engines write
-/// it: this document says no version of the specification.
-Result<Resources> lower_update(const spec::Resources& resources);
+/// What is to change of a container that exists.
+struct Update {
+  Resources resources;   ///< those limits that are set
+  std::string schemata;  ///< new lines for the schemata of its class of Intel RDT; empty: none
+};
+/// From what `update` was told. `oci_version` is the specification's that this is written by; "" for a document, which
+/// says none: a pids limit of 0 is "not set" there, as engines write it.
+Result<Update> lower_update(const spec::Resources& resources, const spec::IntelRdt& intel_rdt,
+                            const std::string& oci_version);
 
 /// The same for `exec`, of a container that was made with `config` (whose `process` is that of the exec): only
 /// namespaces, process, seccomp and intel_rdt are filled, and nothing else is looked at.

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +42,14 @@ Result<Groups> groups_of(const plan::IntelRdt& plan, const std::string& id);
 Status make(const Groups& groups, const plan::IntelRdt& plan);
 /// Puts the process with all that it will start into the groups.
 Status add(const Groups& groups, pid_t pid);
+/// The groups of a container whose shares are to change. `makes_control` is set where its configuration wanted none, so
+/// that it has no class of its own yet.
+Result<Groups> groups_to_change(const plan::IntelRdt& plan, const std::string& id);
+Result<Groups> groups_to_change_below(const std::string& root, const plan::IntelRdt& plan, const std::string& id);
+/// Gives the class of service new shares, after making it for the container's `processes` if need be, and then does the
+/// `rest` of what is to change. If anything fails, all is as it was before.
+Status change(const Groups& groups, const std::string& lines,
+              const std::function<Result<std::vector<pid_t>>()>& processes, const std::function<Status()>& rest);
 /// Writes lines to a group's schemata, one write for all. The error has the kernel's own words for it.
 Status write_schemata(const Groups& groups, const std::string& lines);
 /// Removes directories; their processes go back to the group above. What is gone already is no error.
