@@ -1,7 +1,7 @@
 """Real containers, watched from outside: every test has to leave the host as it found it.
 
 BERTH names the runtime under test (default: the release build), BERTH_PROBE the probe; `--cgroups v2` gives every test
-a private cgroup2 view in place of this host's own hierarchies."""
+a private cgroup2 view in place of this host's own hierarchies, `--cgroups systemd` a unit of systemd."""
 
 import glob
 import os
@@ -12,14 +12,14 @@ import pytest
 
 from harness import libc
 from harness.bundle import BundleFactory
-from harness.host import Snapshot, View, clean_up
+from harness.host import Snapshot, View, cgroups_below, clean_up
 from harness.runtime import Container, Runtime
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def pytest_addoption(parser):
-    parser.addoption("--cgroups", choices=("native", "v2"), default="native", help="view of the cgroup hierarchies")
+    parser.addoption("--cgroups", choices=("native", "v2", "systemd"), default="native", help="view of the cgroup hierarchies")
     parser.addoption("--podman-cgroups", choices=("cgroupfs", "systemd"), default="cgroupfs",
                      help="Podman's cgroup manager; systemd needs systemd as init")
 
@@ -91,9 +91,13 @@ def native(views):
 
 
 @pytest.fixture
-def view(views, request):
-    """The view of the cgroup hierarchies; tests that depend on them are parametrised with both (see both_views)."""
-    return views(getattr(request, "param", None) or request.config.getoption("--cgroups"))
+def view(views, bundle, token, request):
+    """The view of the cgroup hierarchies; tests that depend on them are parametrised (see harness/marks.py)."""
+    found = views(getattr(request, "param", None) or request.config.getoption("--cgroups"))
+    bundle.cgroups_path = found.cgroups_path
+    yield found
+    hidden = set(found.mounts.values()) - set(views("native").mounts.values()) - {None}  # from the fixture nothing_left
+    assert [path for mount in hidden for path in cgroups_below(mount) if token in path] == []
 
 
 @pytest.fixture(scope="session")
@@ -144,7 +148,7 @@ def report(run):
 
 
 @pytest.fixture(autouse=True)
-def nothing_left(request, token, state_root, views, bundle):
+def nothing_left(view, token, state_root, views, bundle):
     """The host before and after: mounts, cgroups, processes, state, shared memory, descriptors."""
     before = Snapshot(token, state_root, ("self", views("v2").holder.pid))
     yield

@@ -7,10 +7,8 @@ import time
 
 import pytest
 
-from harness.marks import both_views
+from harness.marks import both_views, every_mode
 from harness.runtime import exit_status, wait_until
-
-pytestmark = both_views
 
 MB = 1 << 20
 
@@ -70,6 +68,7 @@ def stats(box):
     return event["data"]
 
 
+@both_views
 def test_statistics_have_the_shape_of_runc(started, view):
     data = stats(started("sleep"))
     assert list(data) == ["cpu", "cpuset", "memory", "pids", "blkio", "hugetlb", "intel_rdt", "network_interfaces"]
@@ -90,6 +89,7 @@ def test_statistics_have_the_shape_of_runc(started, view):
             assert set(data[subject]["psi"]["some"]) == {"avg10", "avg60", "avg300", "total"}
 
 
+@both_views
 def test_statistics_show_limits(started, view):
     needs(view, "memory")
     needs(view, "pids")
@@ -98,11 +98,13 @@ def test_statistics_show_limits(started, view):
     assert data["pids"]["limit"] == 30
 
 
+@both_views
 def test_huge_pages_are_counted(started, view):
     needs(view, "hugetlb")
     assert stats(started("sleep"))["hugetlb"]["2MB"] == {"failcnt": 0}
 
 
+@both_views
 def test_statistics_each_interval_until_the_end(started, watcher):
     box = started("sleep")
     process, events = watcher(box, "100ms")
@@ -113,6 +115,7 @@ def test_statistics_each_interval_until_the_end(started, watcher):
     assert process.wait(timeout=5) == 0
 
 
+@every_mode
 def test_oom_is_told_at_once(started, watcher, view):
     """Long before the next statistics, and although the container lives on: only its child is killed."""
     needs(view, "memory")
@@ -130,6 +133,7 @@ def test_oom_is_told_at_once(started, watcher, view):
     assert box.status == "running" and process.poll() is None
 
 
+@every_mode
 def test_oom_of_the_container_itself(started, watcher, view):
     """First the notice, then the end."""
     needs(view, "memory")
@@ -144,6 +148,7 @@ def test_oom_of_the_container_itself(started, watcher, view):
     assert {"type": "oom", "id": box.id} in events()
 
 
+@every_mode
 def test_the_end_without_lack_of_memory_is_no_oom(started, watcher):
     box = started("sleep")
     process, events = watcher(box, "1h")
@@ -153,6 +158,7 @@ def test_the_end_without_lack_of_memory_is_no_oom(started, watcher):
     assert process.wait(timeout=5) == 0 and events() == []
 
 
+@every_mode
 def test_a_fifth_of_a_cpu(started, view):
     """A busy loop with a quota of 20 % gets 20 %, and the statistics say that it was held back."""
     needs(view, "cpu")
@@ -171,6 +177,7 @@ def test_a_fifth_of_a_cpu(started, view):
     assert stats(box)["cpu"]["throttling"].get("throttledPeriods", 0) <= calm + 1
 
 
+@every_mode
 def test_a_fork_bomb_stops_at_the_limit(started, view):
     needs(view, "pids")
     box = started(args=["/bin/sh", "-c", "mkfifo /f; bomb() { while :; do bomb & sleep 0.01; done; }; bomb 2>/dev/null & "
@@ -181,6 +188,7 @@ def test_a_fork_bomb_stops_at_the_limit(started, view):
     wait_until(lambda: stats(box)["pids"].get("events", {"max": 1})["max"] > 0, what="pids.events")
 
 
+@both_views
 def test_events_needs_a_living_container(runtime, container, bundle):
     assert "does not exist" in runtime("events", "--stats", "nobody").error
     with container(bundle("exit", 0)) as box:

@@ -5,10 +5,9 @@ import os
 
 import pytest
 
-from harness.marks import both_views, has_capability
+from harness.marks import both_views, every_mode, has_capability
 from harness.runtime import exit_status, wait_until
-
-pytestmark = both_views
+from harness.unit import scope_of, show
 
 MB = 1 << 20
 
@@ -63,37 +62,38 @@ def made(container, bundle, view):
         box.__exit__(None, None, None)
 
 
-@pytest.mark.parametrize("option, document, controller, v1, v2", [
-    (("--pids-limit", "7"), {"pids": {"limit": 7}}, "pids", ("pids.max", "7"), ("pids.max", "7")),
-    (("--pids-limit", "-1"), {"pids": {"limit": -1}}, "pids", ("pids.max", "max"), ("pids.max", "max")),
-    (("--memory", "48m"), {"memory": {"limit": 48 * MB}}, "memory",
-     ("memory.limit_in_bytes", str(48 * MB)), ("memory.max", str(48 * MB))),
-    (("--memory-reservation", "16MiB"), {"memory": {"reservation": 16 * MB}}, "memory",
-     ("memory.soft_limit_in_bytes", str(16 * MB)), ("memory.low", str(16 * MB))),
-    (("--cpu-share", "2"), {"cpu": {"shares": 2}}, "cpu", ("cpu.shares", "2"), ("cpu.weight", "1")),
-    (("--cpu-quota", "20000"), {"cpu": {"quota": 20000}}, "cpu", ("cpu.cfs_quota_us", "20000"),
-     ("cpu.max", "20000 100000")),
-    (("--cpu-period", "200000"), {"cpu": {"period": 200000}}, "cpu", ("cpu.cfs_period_us", "200000"),
-     ("cpu.max", "50000 200000")),
-    (("--cpu-burst", "10000"), {"cpu": {"burst": 10000}}, "cpu", ("cpu.cfs_burst_us", "10000"),
-     ("cpu.max.burst", "10000")),
-    (("--cpu-idle", "1"), {"cpu": {"idle": 1}}, "cpu", ("cpu.idle", "1"), ("cpu.idle", "1")),
-    (("--cpuset-cpus", "0"), {"cpu": {"cpus": "0"}}, "cpuset", ("cpuset.cpus", "0"), ("cpuset.cpus", "0")),
-    (("--cpuset-mems", "0"), {"cpu": {"mems": "0"}}, "cpuset", ("cpuset.mems", "0"), ("cpuset.mems", "0")),
-    (("--blkio-weight", "400"), {"blockIO": {"weight": 400}}, by_version, ("blkio.bfq.weight", "400"),
-     ("io.bfq.weight", "default 400"))])
-def test_each_limit_by_option_and_by_document(made, view, option, document, controller, v1, v2):
+@both_views
+@pytest.mark.parametrize("option, controller, v1, v2", [
+    (("--pids-limit", "7"), "pids", ("pids.max", "7"), ("pids.max", "7")),
+    (("--pids-limit", "0"), "pids", ("pids.max", "0"), ("pids.max", "0")),
+    (("--pids-limit", "-1"), "pids", ("pids.max", "max"), ("pids.max", "max")),
+    (("--memory", "48m"), "memory", ("memory.limit_in_bytes", str(48 * MB)), ("memory.max", str(48 * MB))),
+    (("--memory-reservation", "16MiB"), "memory", ("memory.soft_limit_in_bytes", str(16 * MB)),
+     ("memory.low", str(16 * MB))),
+    (("--cpu-share", "2"), "cpu", ("cpu.shares", "2"), ("cpu.weight", "1")),
+    (("--cpu-quota", "20000"), "cpu", ("cpu.cfs_quota_us", "20000"), ("cpu.max", "20000 100000")),
+    (("--cpu-period", "200000"), "cpu", ("cpu.cfs_period_us", "200000"), ("cpu.max", "50000 200000")),
+    (("--cpu-burst", "10000"), "cpu", ("cpu.cfs_burst_us", "10000"), ("cpu.max.burst", "10000")),
+    (("--cpu-idle", "1"), "cpu", ("cpu.idle", "1"), ("cpu.idle", "1")),
+    (("--cpu-rt-period", "800000", "--cpu-rt-runtime", "1000"), "cpu", ("cpu.rt_runtime_us", "1000"), None),
+    (("--cpuset-cpus", "0"), "cpuset", ("cpuset.cpus", "0"), ("cpuset.cpus", "0")),
+    (("--cpuset-mems", "0"), "cpuset", ("cpuset.mems", "0"), ("cpuset.mems", "0")),
+    (("--blkio-weight", "400"), by_version, ("blkio.bfq.weight", "400"), ("io.bfq.weight", "default 400"))])
+def test_each_limit_by_option(made, view, option, controller, v1, v2):
+    """By document: test_every_limit.py."""
     if controller is by_version:
         controller = by_version(view, "blkio", "io")
-    start = {"cpu": {"quota": 50000, "period": 100000}} if controller == "cpu" else {}
+    box = made(controller, resources(**({"cpu": {"quota": 50000, "period": 100000}} if controller == "cpu" else {})))
+    if by_version(view, v1, v2) is None:
+        assert "/linux/resources/cpu/realtime" in box.update(*option).error
+        return
     file, written = by_version(view, v1, v2)
-    for how in (option, document):
-        box = made(controller, resources(**start))
-        assert box.read(controller, file) != written or controller == "pids" or controller == "cpuset"
-        box.must_update(*how) if how is option else box.must_update(**document)
-        assert box.read(controller, file) == written
+    assert box.read(controller, file) != written or controller == "cpuset" or written == "max"
+    box.must_update(*option)
+    assert box.read(controller, file) == written
 
 
+@every_mode
 def test_memory_and_swap_in_both_directions(made, view):
     """The kernel refuses memory above memory and swap at every moment in between."""
     limit, swap = by_version(view, ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"),
@@ -114,6 +114,7 @@ def test_memory_and_swap_in_both_directions(made, view):
     assert box.read("memory", swap) == by_version(view, str((1 << 63) - 4096), "max")
 
 
+@both_views
 def test_zeros_of_engines_change_nothing(made, view):
     """What dockerd sends with `docker update --pids-limit 9`: everything else is 0, empty or null."""
     quota = by_version(view, "cpu.cfs_quota_us", "cpu.max")
@@ -122,17 +123,11 @@ def test_zeros_of_engines_change_nothing(made, view):
     box.must_update(blockIO={"weight": 0}, cpu={"shares": 0, "quota": 0, "period": 0, "cpus": "", "mems": ""},
                     memory={"limit": 0, "reservation": 0, "swap": 0}, pids={"limit": 9}, unified=None, devices=None)
     assert box.read("pids", "pids.max") == "9" and box.read("cpu", quota) == before
-    box.must_update(pids={"limit": 0})
+    box.must_update(pids={"limit": 0})  # of a document; by option it is what somebody wants
     assert box.read("pids", "pids.max") == "9"
 
 
-def test_huge_pages(made, view):
-    files = [f"hugetlb.2MB.{kind}{by_version(view, 'limit_in_bytes', 'max')}" for kind in ("", "rsvd.")]
-    box = made("hugetlb", resources(hugepageLimits=[{"pageSize": "2MB", "limit": 4 * MB}]))
-    box.must_update(hugepageLimits=[{"pageSize": "2MB", "limit": 8 * MB}])
-    assert [box.read("hugetlb", file) for file in files] == [str(8 * MB)] * 2
-
-
+@both_views
 def test_a_controller_of_cgroup2_beside_v1_is_enabled_when_it_is_needed(made, view):
     root = view.mounts.get("")
     if view.unified or root is None or "hugetlb" not in open(root + "/cgroup.controllers").read().split():
@@ -143,35 +138,6 @@ def test_a_controller_of_cgroup2_beside_v1_is_enabled_when_it_is_needed(made, vi
         assert file.read().strip() == str(8 * MB)
 
 
-def test_unified(made, view):
-    if not view.unified:
-        pytest.skip("`unified` names files of cgroup2")
-    box = made(sorted(view.controllers)[0], resources(unified={"cgroup.max.depth": "5"}))
-    box.must_update(unified={"cgroup.max.depth": "6", "cgroup.max.descendants": "7"})
-    assert (box.read("", "cgroup.max.depth"), box.read("", "cgroup.max.descendants")) == ("6", "7")
-    assert "cgroup.max.zzz" in box.update(unified={"cgroup.max.depth": "8", "cgroup.max.zzz": "1"}).error
-    assert box.read("", "cgroup.max.depth") == "6"
-
-
-def test_memory_limits_that_only_v1_has(made, view):
-    if view.unified:
-        pytest.skip("cgroup2 has none of them")
-    box = made("memory", resources(memory={"kernelTCP": MB, "disableOOMKiller": True, "swappiness": 20}))
-    box.must_update(memory={"kernelTCP": 2 * MB, "disableOOMKiller": False, "swappiness": 30})
-    assert box.read("memory", "memory.kmem.tcp.limit_in_bytes") == str(2 * MB)
-    assert box.read("memory", "memory.oom_control").splitlines()[0] == "oom_kill_disable 0"
-    assert box.read("memory", "memory.swappiness") == "30"
-
-
-def test_realtime_budget(made, view):
-    if view.unified:
-        pytest.skip("cgroup2 has no budget for real-time processes")
-    box = made("cpu", resources(cpu={"realtimeRuntime": 2000, "realtimePeriod": 900000}))
-    box.read("cpu", "cpu.rt_runtime_us")
-    box.must_update("--cpu-rt-period", "800000", "--cpu-rt-runtime", "1000")
-    assert (box.read("cpu", "cpu.rt_period_us"), box.read("cpu", "cpu.rt_runtime_us")) == ("800000", "1000")
-
-
 def disk():
     for name in sorted(os.listdir("/sys/block")):
         with open(f"/sys/block/{name}/size") as size, open(f"/sys/block/{name}/dev") as number:
@@ -180,6 +146,7 @@ def disk():
     pytest.skip("this host has no block device")
 
 
+@every_mode
 def test_block_io_rates_and_their_return(made, view):
     """A refused update gives a device that had no limit none again, and one that had it its own."""
     controller = by_version(view, "blkio", "io")
@@ -212,9 +179,15 @@ def snapshot(box):
                 with open(os.path.join(directory, name)) as file:
                     texts[os.path.join(directory, name)] = file.read()
     assert texts
+    if box.view.systemd:
+        properties = ("MemoryMax", "MemoryLow", "MemorySwapMax", "CPUWeight", "CPUQuotaPerSecUSec", "CPUQuotaPeriodUSec",
+                      "TasksMax", "IOWeight")
+        unit = scope_of(box.container.bundle.config["linux"]["cgroupsPath"])
+        texts.update(zip(properties, show(unit, *properties)))
     return texts
 
 
+@every_mode
 def test_all_or_nothing(made, view):
     """The last of many is refused: every file holds what it held."""
     box = made("memory", resources(
@@ -231,6 +204,7 @@ def test_all_or_nothing(made, view):
     assert snapshot(box) == before
 
 
+@both_views
 def test_a_value_that_cannot_be_is_refused_before_anything(made, view):
     box = made("pids", resources(pids={"limit": 50}))
     for document in ({"cpu": {"quota": 1}}, {"memory": {"limit": -2}}, {"cpu": {"cpus": "x"}}, {"memory": []}):
@@ -239,6 +213,7 @@ def test_a_value_that_cannot_be_is_refused_before_anything(made, view):
         assert box.read("pids", "pids.max") == "50"
 
 
+@every_mode
 def test_check_before_update(made, view):
     box = made("memory", resources(memory={"limit": 64 * MB}))
     file = by_version(view, "memory.limit_in_bytes", "memory.max")
@@ -249,6 +224,7 @@ def test_check_before_update(made, view):
         assert box.read("memory", file) == str(64 * MB)
 
 
+@every_mode
 @pytest.mark.skipif(not has_capability(27), reason="this machine has no CAP_MKNOD: no device can be made")
 def test_device_rules(container, bundle):
     """Replaced while the container runs; what it may use in both stays usable all the time."""
@@ -289,6 +265,7 @@ def test_device_rules(container, bundle):
         assert exit_status(pid) == 0
 
 
+@both_views
 def test_update_needs_a_living_container(container, bundle, runtime):
     assert "does not exist" in runtime("update", "--pids-limit", "5", "nobody").error
     with container(bundle("exit", 0)) as box:
@@ -296,20 +273,24 @@ def test_update_needs_a_living_container(container, bundle, runtime):
         assert "not running" in box.runtime("update", "--pids-limit", "5", box.id).error
 
 
+@both_views
 @pytest.mark.parametrize("options, word", [
     (("--memory", "12x"), "--memory"), (("--memory", "-2"), "--memory"), (("--cpu-period", "-1"), "--cpu-period"),
-    (("--l3-cache-schema", "L3:0=f"), "RDT"), (("--resources", "/nonexistent"), "/nonexistent")])
+    (("--l3-cache-schema", "L3:0=f"), "resctrl"), (("--mem-bw-schema", "MB:0=50"), "resctrl"),
+    (("--mem-bw-schema", "50"), "memBwSchema"), (("--resources", "/nonexistent"), "/nonexistent")])
 def test_options_that_cannot_be(made, view, options, word):
     box = made(sorted(view.controllers)[0])
     assert word in box.update(*options).error
 
 
+@both_views
 def test_kernel_memory_is_accepted_with_a_warning(made, view):
     box = made(sorted(view.controllers)[0])
     result = box.update("--kernel-memory", "50m", "--kernel-memory-tcp", "50m")
     assert result.ok and "kernel memory" in result.stderr
 
 
+@every_mode
 def test_update_of_a_paused_container(made, view):
     box = made("pids", resources(pids={"limit": 50}))
     box.container.must("start")

@@ -79,6 +79,7 @@ class BundleFactory:
 
     def __init__(self, directory, token, probe, busybox):
         self.directory, self.token = directory, token
+        self.cgroups_path = lambda name: "/" + name  #: from the container's name; the view of a test sets it
         self.probe = self._template("probe", probe)
         self.busybox = self._template("busybox", busybox) if busybox else None
         self.count = 0
@@ -100,7 +101,7 @@ class BundleFactory:
         for directory in DIRECTORIES:
             os.makedirs(os.path.join(path, "rootfs", directory))
         os.link(self.probe, os.path.join(path, "rootfs", "probe"))
-        made = Bundle(path, copy.deepcopy(config) if config else base_config("/" + name))
+        made = Bundle(path, copy.deepcopy(config) if config else base_config(self.cgroups_path(name)))
         if probe_args:
             made.config["process"]["args"] = ["/probe", *map(str, probe_args)]
         if args is not None:

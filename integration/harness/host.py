@@ -36,26 +36,53 @@ def cgroup_mounts():
     return found
 
 
+def has_systemd():
+    """Whether systemd is this host's init."""
+    return os.path.isdir("/run/systemd/system")
+
+
+#: Views in a mount namespace of their own, and how they are made from this host's mounts.
+PRIVATE_VIEWS = {
+    "v2": "umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup",
+    "v1": "umount /sys/fs/cgroup/unified",
+    "hybrid": "umount -R /sys/fs/cgroup && mount -t tmpfs cgroup /sys/fs/cgroup && cd /sys/fs/cgroup && "
+              "mkdir unified net_cls,net_prio && mount -t cgroup2 cgroup2 unified && "
+              "mount -t cgroup -o net_cls,net_prio cgroup net_cls,net_prio",
+}
+
+
 class View:
-    """The cgroup hierarchies that the runtime finds at /sys/fs/cgroup: those of this host, or one private cgroup2."""
+    """The cgroup hierarchies that the runtime finds at /sys/fs/cgroup, and who makes cgroups there. "native": those of
+    this host. "systemd": the same, in units. "v2": one private cgroup2. "v1": this host's without cgroup2. "hybrid":
+    cgroup2 and, beside it, those two controllers of v1 that cgroup2 does not have."""
 
     def __init__(self, name):
         self.name = name
+        self.systemd = name == "systemd"
         self.holder = None
         self.mounts = cgroup_mounts()
-        self.unified = name == "v2" or set(self.mounts) == {""}
+        if name in PRIVATE_VIEWS:
+            self._hold_private_view(PRIVATE_VIEWS[name])
         if name == "v2":
-            self._hold_private_cgroup2()
             self.mounts = {"": self.mounts.get("")}
+        elif name == "v1":
+            self.mounts.pop("")
+        elif name == "hybrid":
+            hierarchy = f"/proc/{self.holder.pid}/root/sys/fs/cgroup/net_cls,net_prio"
+            self.mounts.update(net_cls=hierarchy, net_prio=hierarchy)
+        self.unified = set(self.mounts) == {""}
 
-    def _hold_private_cgroup2(self):
+    def _hold_private_view(self, commands):
         self.holder = subprocess.Popen(
-            ["unshare", "-m", "--propagation", "slave", "sh", "-c",
-             "umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && echo ready && exec sleep inf"],
+            ["unshare", "-m", "--propagation", "slave", "sh", "-c", commands + " && echo ready && exec sleep inf"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         if self.holder.stdout.readline() != b"ready\n":
-            raise RuntimeError("the private cgroup2 view could not be made")
+            raise RuntimeError(f"the private view {self.name} could not be made")
         self.holder.stdout.close()
+
+    def cgroups_path(self, name):
+        """What /linux/cgroupsPath is for a container of this name."""
+        return ":{}:{}".format(*name.rsplit("-", 1)) if self.systemd else "/" + name
 
     def close(self):
         if self.holder:
@@ -93,7 +120,22 @@ class View:
 
     def cgroup_of(self, pid, controller):
         """The directory that holds the limits of one controller for the process."""
-        return self.cgroups_of(pid)["" if self.unified else controller]
+        found = self.cgroups_of(pid)
+        return found[controller if controller in found else ""]
+
+
+def cgroups_below(directory):
+    """All cgroups below one, by their paths. Each has many files, so those without children (two links) are not read."""
+    try:
+        if os.stat(directory).st_nlink == 2:
+            return
+        with os.scandir(directory) as entries:
+            names = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return
+    for path in names:
+        yield path
+        yield from cgroups_below(path)
 
 
 def children():
@@ -154,12 +196,7 @@ class Snapshot:
         return links
 
     def _cgroups(self):
-        found = set()
-        for mount in {m for m in cgroup_mounts().values()}:
-            for directory, names, _ in os.walk(mount):
-                found |= {os.path.join(directory, name) for name in names
-                          if self.token in os.path.join(directory, name)}
-        return found
+        return {path for mount in set(cgroup_mounts().values()) for path in cgroups_below(mount) if self.token in path}
 
     def leaks_since(self, before, patience=2.0):
         """What is there now and was not before, as lines; waits a little for what goes away by itself."""

@@ -2,11 +2,17 @@
 
 import pytest
 
-from .host import cgroup_mounts
+from .host import cgroup_mounts, has_systemd
+
+HAS_V1 = set(cgroup_mounts()) != {""}
+#: How a container's cgroup can be had on this host: in its own hierarchies, in one cgroup2 (which is another view
+#: where there is v1), and in a unit of systemd.
+CGROUP_MODES = ["native"] + ["v2"] * HAS_V1 + ["systemd"] * (has_systemd() and not HAS_V1)
 
 #: Runs a test with this host's own cgroup hierarchies, and again with a private cgroup2 view where that is another one.
-both_views = pytest.mark.parametrize("view", ["native"] if set(cgroup_mounts()) == {""} else ["native", "v2"],
-                                     indirect=True)
+both_views = pytest.mark.parametrize("view", [name for name in CGROUP_MODES if name != "systemd"], indirect=True)
+#: As both_views, and again in a unit of systemd where there is one.
+every_mode = pytest.mark.parametrize("view", CGROUP_MODES, indirect=True)
 
 
 def has_capability(number):
