@@ -106,7 +106,7 @@ Status thaw_below(const std::string& path) {
   // Children first: a thawed parent of a frozen child is not a state that could hide one.
   if (const auto names = sys::list_subdirectories(path)) {
     for (const std::string& name : *names) {
-      TRY(thaw_below(path + "/" + name));
+      TRY(thaw_below(fmt::format("{}/{}", path, name)));
     }
   }
   Status thawed = set_legacy_state(path, "THAWED");

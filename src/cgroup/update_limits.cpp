@@ -58,7 +58,7 @@ Result<std::vector<FileWrite>> values_before(const Placement& placement, const s
   for (const FileWrite& write : writes) {
     const std::string& directory = find_directory(placement, unified ? "" : write.controller)->path;
     for (const std::string& file : {write.file, write.fallback_file}) {
-      const auto text = file.empty() ? std::nullopt : TRY(read_limit(directory + "/" + file));
+      const auto text = file.empty() ? std::nullopt : TRY(read_limit(fmt::format("{}/{}", directory, file)));
       if (text) {
         FileWrite at = write;
         at.file = file;

@@ -14,7 +14,7 @@
 namespace berth::cgroup {
 
 /// Cgroup::update().
-Status update_limits(const Placement& placement, const plan::Resources& resources);
+Status update_limits(const Placement& placement, const plan::Resources& asked);
 
 /// Pure. The write that makes the file of `write` hold again what it holds now, which is `text`.
 FileWrite undo_of(const FileWrite& write, std::string_view text);

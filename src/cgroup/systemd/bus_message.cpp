@@ -287,7 +287,8 @@ Result<std::vector<std::string>> texts_of(const BusMessage& message) {
         texts.push_back(TRY(reader.signature()));
         break;
       case 'a': {
-        if (++at == signature.size() || signature[at] != 'y') {
+        ++at;
+        if (at == signature.size() || signature[at] != 'y') {
           return texts;
         }
         const std::uint32_t length = TRY(reader.number());
