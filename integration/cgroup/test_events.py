@@ -182,9 +182,9 @@ def test_a_fork_bomb_stops_at_the_limit(started, view):
     needs(view, "pids")
     box = started(args=["/bin/sh", "-c", "mkfifo /f; bomb() { while :; do bomb & sleep 0.01; done; }; bomb 2>/dev/null & "
                         "while :; do read line </f; done 2>/dev/null"],  # a shell ends when it cannot fork; this one only waits
-                  change=resources(pids={"limit": 25}))
-    wait_until(lambda: stats(box)["pids"]["current"] >= 24, what="the bomb at its limit", seconds=10)
-    assert max(stats(box)["pids"]["current"] for _ in range(20)) <= 25
+                  change=resources(pids={"limit": 15}))
+    wait_until(lambda: stats(box)["pids"]["current"] >= 14, what="the bomb at its limit", seconds=10)
+    assert max(stats(box)["pids"]["current"] for _ in range(10)) <= 15
     wait_until(lambda: stats(box)["pids"].get("events", {"max": 1})["max"] > 0, what="pids.events")
 
 

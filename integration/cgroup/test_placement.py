@@ -5,10 +5,10 @@ import os
 
 import pytest
 
-from harness.marks import both_views
+from harness.marks import every_hierarchy
 from harness.runtime import exit_status
 
-pytestmark = both_views
+pytestmark = every_hierarchy
 
 
 def cgroups_path(path):

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness.marks import both_views
+from harness.marks import both_views, every_hierarchy
 from harness.host import reap_children
 from harness.runtime import exit_status, wait_until
 
@@ -79,7 +79,7 @@ def test_two_hundred_runs_fifty_of_them_killed(container, bundle, dice):
     assert killed == 25
 
 
-@both_views
+@every_hierarchy
 def test_killed_create(container, bundle, dice):
     made = bundle("sleep")
 
@@ -112,7 +112,7 @@ def test_the_cgroup_of_another_outlives_a_create_that_was_killed(container, bund
                 assert (first.status, first.pid) == ("running", pid)
 
 
-@both_views
+@every_hierarchy
 def test_an_intent_is_no_claim_to_a_cgroup(container, bundle, state_root, view):
     """Of a create that was killed right before it would have been refused."""
     with container(bundle("sleep")) as first, container(bundle("sleep")) as second:
@@ -161,7 +161,7 @@ def test_killed_start(container, bundle, dice):
             deleted(box)
 
 
-@both_views
+@every_hierarchy
 def test_killed_delete(container, bundle, dice):
     made = bundle("sleep")
     for _ in range(15):
@@ -183,7 +183,7 @@ def test_killed_pause(container, bundle, dice):
             deleted(box)
 
 
-@both_views
+@every_hierarchy
 @pytest.mark.parametrize("command", [["pause"], ["kill", "--all"], ["update", "--pids-limit", "77"]])
 def test_a_killed_command_leaves_nothing_frozen_for_good(container, bundle, dice, command, view):
     """What was frozen in the middle is paused for everybody to see, and goes on with `resume`."""

@@ -89,6 +89,11 @@ class View:
             self.holder.kill()
             self.holder.wait()
 
+    @property
+    def entry(self):
+        """The beginning of a command that is to run in the view, at "/"."""
+        return ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", "--"] if self.holder else []
+
     def enter(self, cwd):
         """For preexec_fn: moves the calling process into the view."""
         if self.holder:

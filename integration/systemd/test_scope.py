@@ -401,11 +401,14 @@ AS_USER = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "e
 class Rootless:
     """A bundle of a user's, with commands that she gives."""
 
-    def __init__(self, binary, bundle, home, path):
+    def __init__(self, binary, bundle, home, path, manager="systemd"):
         self.home = home
         self.made = bundle("sleep", change=lambda config: self.configure(config, path))
         self.unit = scope_of(path)
-        self.command = [*AS_USER, binary, "--root", home, "--log", os.path.join(home, "log"), "--systemd-cgroup"]
+        # Without systemd's help a process moves only inside of what was delegated, so that is where the command is then.
+        inside = ["systemd-run", "--user", "--scope", "--quiet"] if manager == "cgroupfs" else []
+        self.command = [*AS_USER, *inside, binary, "--root", home, "--log", os.path.join(home, "log"),
+                        "--cgroup-manager", manager]
         rootfs = self.made.rootfs
         for name in (home, self.made.path, rootfs, *(os.path.join(rootfs, entry) for entry in os.listdir(rootfs))):
             os.chown(name, USER, USER)
@@ -443,8 +446,8 @@ def rootless(binary, bundle, directory, token):
     os.makedirs(home)
     made = []
 
-    def make(path):
-        made.append(Rootless(binary, bundle, home, path))
+    def make(path, **options):
+        made.append(Rootless(binary, bundle, home, path, **options))
         return made[-1]
     yield make
     for box in made:
@@ -464,6 +467,19 @@ def test_rootless_on_the_user_s_bus(rootless, token):
     assert show(box.unit, "MemoryMax", "TasksMax", command=(*AS_USER, "systemctl", "--user")) == [str(64 * MIB), "20"]
     box("update", "--pids-limit", "30", "one")
     assert show(box.unit, "TasksMax", command=(*AS_USER, "systemctl", "--user")) == ["30"]
+    box("delete", "--force", "one")
+
+
+@needs_systemd
+def test_rootless_without_systemd_s_help(rootless, token):
+    """cgroupfs in what systemd delegated to the user: controllers that are enabled above it, by others, are as good as any."""
+    path = f"/user.slice/user-{USER}.slice/user@{USER}.service/{token}/one"
+    box = rootless(path, manager="cgroupfs")
+    box("create", "one")
+    pid = json.loads(box("state", "one", output=subprocess.PIPE))["pid"]
+    assert cgroup(pid) == path
+    with open(f"/sys/fs/cgroup{path}/memory.max") as memory, open(f"/sys/fs/cgroup{path}/pids.max") as pids:
+        assert (memory.read().strip(), pids.read().strip()) == (str(64 * MIB), "20")
     box("delete", "--force", "one")
 
 
