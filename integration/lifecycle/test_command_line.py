@@ -79,6 +79,15 @@ def test_spec_for_rootless(binary, tmp_path):
     assert config["linux"]["uidMappings"][0]["size"] == 1
 
 
+def test_spec_into_another_file(binary, tmp_path):
+    assert call(binary, "spec", "--bundle", str(tmp_path), "--file", "mine.json").returncode == 0
+    assert call(binary, "spec", "-f", str(tmp_path / "theirs.json")).returncode == 0
+    mine = (tmp_path / "mine.json").read_text()
+    assert (tmp_path / "theirs.json").read_text() == mine == call(binary, "spec", "-f", "-").stdout
+    assert sorted(os.listdir(tmp_path)) == ["mine.json", "theirs.json"]
+    assert call(binary, "spec", "-b", str(tmp_path), "-f", "mine.json").returncode == 1
+
+
 def test_spec_does_not_overwrite(binary, tmp_path):
     (tmp_path / "config.json").write_text("mine")
     result = call(binary, "spec", "--bundle", str(tmp_path))
@@ -104,6 +113,38 @@ def test_log_file_gets_the_error_as_json(runtime, bundle, tmp_path):
     assert records[0]["level"] == "error"
     assert records[0]["msg"] and records[0]["msg"] in result.error
     assert records[0]["time"][10] == "T"
+
+
+@pytest.mark.parametrize("arguments", [["create"], ["create", "--no-such-flag", "x"], ["no-such-command"], ["--no-such-flag"]])
+def test_log_file_gets_mistakes_on_the_command_line(runtime, tmp_path, arguments):
+    """containerd shows what the log says, not what is on stderr."""
+    log = tmp_path / "log.json"
+    result = runtime.with_args("--log", f"file:{log}", "--log-format", "json")(*arguments)
+    record, = [json.loads(line) for line in log.read_text().splitlines()]
+    assert record["level"] == "error" and result.error == "berth: " + record["msg"]
+
+
+def test_arguments_of_an_engine_beside_those_of_its_configuration(runtime, tmp_path):
+    """Docker's runtimeArgs stand before what containerd's shim says: the last one counts."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    result = runtime.with_args("--log", str(first), "--root", str(tmp_path), "--log-format", "text", "--log", str(second),
+                               "--log-format=json", "-root", runtime.root)("state", "missing")
+    assert result.error and not first.exists()
+    assert json.loads(second.read_text())["msg"]
+
+
+def test_relative_root(binary, tmp_path):
+    made = subprocess.run([binary, "--root", "here", "list"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (made.returncode, made.stderr) == (0, "")
+
+
+def test_checkpoints_are_not_offered(binary):
+    """Podman takes the status of `checkpoint --help` for the answer, and for pods looks for these words."""
+    assert call(binary, "checkpoint", "--help").returncode != 0
+    restore = call(binary, "restore", "--lsm-mount-context")
+    assert restore.returncode != 0
+    for words in ("flag needs an argument", "requires an argument"):
+        assert words not in restore.stdout + restore.stderr
 
 
 def test_log_file_as_text(runtime, bundle, tmp_path):

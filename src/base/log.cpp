@@ -113,8 +113,16 @@ void write(Level level, std::string_view message) {
   struct timespec now {};
   static_cast<void>(::clock_gettime(CLOCK_REALTIME, &now));  // fails for an unknown clock only
   constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
+  if (settings.send && settings.format == Format::kText) {
+    settings.send(level, message);
+    return;
+  }
   const std::string record =
       format_record(settings.format, level, message, now.tv_sec * kNanosecondsPerSecond + now.tv_nsec);
+  if (settings.send) {
+    settings.send(level, std::string_view(record).substr(0, record.size() - 1));
+    return;
+  }
   const int target = settings.fd >= 0 ? settings.fd : STDERR_FILENO;
   // A full disk or a closed pipe must not fail the command that is being logged.
   [[maybe_unused]] const ssize_t written = ::write(target, record.data(), record.size());

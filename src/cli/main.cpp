@@ -19,8 +19,12 @@
 #include <unistd.h>
 
 #include <exception>
+#include <functional>
 #include <string>
+#include <vector>
 
+#include "cli/log_target.hpp"
+#include "cli/matching_containers.hpp"
 #include "cli/output.hpp"
 #include "cli/request.hpp"
 
@@ -31,29 +35,18 @@ constexpr int kFailure = 1;
 // As runc: a status that programs rarely have.
 constexpr int kExecFailure = 255;
 
-// A file of the caller's to append to; above the descriptors that --preserve-fds hands to the container, should the
-// caller have left one of them closed.
-Result<sys::UniqueFd> open_to_append(const Request& request, const std::string& path, int flags) {
-  sys::UniqueFd file = TRY(sys::open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | flags, 0644));
-  const auto first_free = static_cast<int>(request.run.create.passed.end());
-  return file.get() < first_free ? sys::duplicate(file.get(), first_free) : Result<sys::UniqueFd>(std::move(file));
-}
-
-struct Records {
-  sys::UniqueFd log;
-  sys::UniqueFd trace;
-};
-
-Status open_records(const Request& request, Records& records) {
-  if (!request.log_file.empty()) {
-    records.log = TRY_CONTEXT(open_to_append(request, request.log_file, 0), "--log");
+// What --trace names, or nothing; not below `first_free`.
+Result<sys::UniqueFd> open_trace(const std::string& path, int first_free) {
+  if (path.empty()) {
+    return sys::UniqueFd();
   }
-  log::configure({.fd = records.log.get(), .format = request.log_format, .level = request.log_level});
-  if (!request.trace_file.empty()) {
-    records.trace = TRY_CONTEXT(open_to_append(request, request.trace_file, O_TRUNC), "--trace");
-    trace::start(records.trace.get());
+  sys::UniqueFd file =
+      TRY_CONTEXT(sys::open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_TRUNC, 0644), "--trace");
+  if (file.get() < first_free) {
+    file = TRY_CONTEXT(sys::duplicate(file.get(), first_free), "--trace");
   }
-  return {};
+  trace::start(file.get());
+  return file;
 }
 
 Status write_default_config(const Request& request) {
@@ -61,12 +54,14 @@ Status write_default_config(const Request& request) {
   if (request.run.create.rootless) {
     owner = spec::RootlessOwner{.uid = ::geteuid(), .gid = ::getegid()};
   }
-  const std::string path = request.run.create.bundle + "/config.json";
-  auto file = sys::open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0644);
-  if (!file) {
-    return std::unexpected(std::move(file).error());
+  const std::string config = spec::default_config_json(owner);
+  if (request.spec_file == "-") {
+    return print(config);
   }
-  return sys::write_all(file->get(), spec::default_config_json(owner), path);
+  const std::string path =
+      request.spec_file.starts_with('/') ? request.spec_file : request.run.create.bundle + "/" + request.spec_file;
+  const sys::UniqueFd file = TRY(sys::open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0644));
+  return sys::write_all(file.get(), config, path);
 }
 
 Status print_list(const container::StateStore& store, const Request& request) {
@@ -96,9 +91,25 @@ Status print_state(const container::StateStore& store, const Request& request) {
   return print(spec::state_json(state, spec::Layout::kIndented) + "\n");
 }
 
+// On the container that the request names or, with --regex, on all whose id matches.
+Status act_on_named(const container::StateStore& store, const Request& request,
+                    const std::function<Status(const std::string& id)>& act) {
+  if (!request.regex) {
+    return act(request.id());
+  }
+  const std::vector<std::string> ids = TRY(store.ids());
+  return act_on_each(TRY(matching_ids(request.id(), ids)), act);
+}
+
 Status send_signal(const container::StateStore& store, const Request& request) {
   const int signal = TRY(parse_signal(request.signal));
-  return container::kill(store, request.id(), signal, request.all);
+  return act_on_named(store, request,
+                      [&](const std::string& id) { return container::kill(store, id, signal, request.all); });
+}
+
+Status remove(const container::StateStore& store, const Request& request) {
+  return act_on_named(store, request,
+                      [&](const std::string& id) { return container::remove(store, id, request.force); });
 }
 
 Status update_limits(const container::StateStore& store, const Request& request) {
@@ -134,7 +145,7 @@ Result<int> perform(const Request& request) {
       TRY(send_signal(store, request));
       break;
     case Command::kDelete:
-      TRY(container::remove(store, request.id(), request.force));
+      TRY(remove(store, request));
       break;
     case Command::kExec:
       return container::exec(store, request.exec);
@@ -188,24 +199,31 @@ int run_command_line(int argc, char** argv) {
   if (auto adopted = sys::adopt_signals(); !adopted) {
     return report(adopted.error());
   }
-  auto request = parse_arguments(argc, argv);
-  if (!request) {
-    return report(request.error());
+  Request request;
+  const auto parsed = parse_arguments(argc, argv, request);
+  // Above the descriptors that --preserve-fds hands to the container, should the caller have left one of them closed.
+  const auto first_free = static_cast<int>(request.run.create.passed.end());
+  const auto log = open_log(request.log, request.id(), first_free);
+  if (!parsed) {
+    return report(parsed.error());
   }
-  request->run.create.argv = argv;
-  request->exec.argv = argv;
-  Records records;
-  if (auto opened = open_records(*request, records); !opened) {
-    return report(opened.error(), request->command);
+  if (!log) {
+    return report(log.error(), request.command);
   }
-  auto status = perform(*request);
+  const auto trace_file = open_trace(request.trace_file, first_free);
+  if (!trace_file) {
+    return report(trace_file.error(), request.command);
+  }
+  request.run.create.argv = argv;
+  request.exec.argv = argv;
+  auto status = perform(request);
   trace::finish();
   if (!status) {
     Error error = std::move(status).error();
-    if (!request->id().empty()) {
-      error.add_context(fmt::format("{} \"{}\"", command_name(request->command), one_line(request->id())));
+    if (!request.id().empty()) {
+      error.add_context(fmt::format("{} \"{}\"", command_name(request.command), one_line(request.id())));
     }
-    return report(error, request->command);
+    return report(error, request.command);
   }
   return *status;
 }

@@ -1,7 +1,9 @@
 #include "cli/request.hpp"
 
 #include <berth/spec/state.hpp>
+#include <berth/sys/file.hpp>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -33,7 +35,8 @@ std::string default_root() {
 
 // What the options write before they are understood together.
 struct Parsed {
-  Request request;
+  explicit Parsed(Request& meant) : request(meant) {}
+  Request& request;
   std::string log_level;
   std::string log_format = "text";
   std::string manager = "cgroupfs";
@@ -41,24 +44,28 @@ struct Parsed {
   std::string interval = "5s";
   bool debug = false;
   bool systemd_cgroup = false;
+  std::string criu;
   bool no_subreaper = false;
   unsigned preserve_fds = 0;
   std::vector<std::string> after_id;  ///< of a command that runs another program: its arguments
 };
 
 void add_global_options(CLI::App& app, Parsed& parsed) {
-  app.add_option("--root", parsed.request.root, "directory of the containers' state")->type_name("DIR");
-  app.add_option("--log", parsed.request.log_file, "append log records to this file")->type_name("FILE");
+  // Those of the log first: they are known then when one of the others is wrong.
+  app.add_option("--log", parsed.request.log.target, "where log records go")
+      ->type_name("[file:]PATH|journald:NAME|syslog:NAME");
   app.add_option("--log-format", parsed.log_format, "form of the log records")->check(CLI::IsMember({"text", "json"}));
   app.add_option("--log-level", parsed.log_level, "least important level to log")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   app.add_flag("--debug", parsed.debug, "the same as --log-level debug");
+  app.add_option("--root", parsed.request.root, "directory of the containers' state")->type_name("DIR");
   app.add_flag("--systemd-cgroup", parsed.systemd_cgroup, "the same as --cgroup-manager systemd");
   app.add_option("--cgroup-manager", parsed.manager, "who makes the container's cgroup")
       ->check(CLI::IsMember({"cgroupfs", "systemd", "disabled"}));
   app.add_option("--rootless", parsed.rootless, "run without privilege outside a user namespace")
       ->check(CLI::IsMember({"true", "false", "auto"}));
-  app.set_version_flag("-v,--version", version_text());
+  app.add_option("--criu", parsed.criu, "accepted for callers of older runtimes; ignored")->group("");
+  app.set_version_flag("-v,-V,--version", version_text(), "print the version, and that of the specification");
 }
 
 void add_id(CLI::App& command, Parsed& parsed) {
@@ -68,6 +75,11 @@ void add_id(CLI::App& command, Parsed& parsed) {
 void add_trace(CLI::App& command, Parsed& parsed) {
   command.add_option("--trace", parsed.request.trace_file, "write where the time goes, in the Chrome trace format")
       ->type_name("FILE");
+}
+
+void add_regex(CLI::App& command, Parsed& parsed) {
+  command.add_flag("-r,--regex", parsed.request.regex,
+                   "ID is an extended regular expression, for all containers whose id it matches");
 }
 
 void add_preserve_fds(CLI::App& command, Parsed& parsed) {
@@ -96,7 +108,9 @@ void add_create_options(CLI::App& command, Parsed& parsed) {
 // Each use takes one value: what follows it may be the id.
 template <class Value>
 CLI::Option* add_repeated(CLI::App& command, const std::string& names, Value& values, const std::string& description) {
-  return command.add_option(names, values, description)->allow_extra_args(false);
+  return command.add_option(names, values, description)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
 }
 
 void add_exec_options(CLI::App& command, Parsed& parsed) {
@@ -129,7 +143,6 @@ void add_exec_options(CLI::App& command, Parsed& parsed) {
   // What follows the id is the program, whatever it looks like.
   command.prefix_command();
   command.footer("What follows the id is the program with its arguments, unless --process has them.");
-  command.callback([&parsed, &flags] { flags.args = std::move(parsed.after_id); });
 }
 
 void add_format(CLI::App& command, Parsed& parsed) {
@@ -157,12 +170,14 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
     {Command::kKill, "kill", "send a signal to a container",
      [](CLI::App& command, Parsed& parsed) {
        command.add_flag("-a,--all", parsed.request.all, "to all processes of the container");
+       add_regex(command, parsed);
        add_id(command, parsed);
        command.add_option("SIGNAL", parsed.request.signal, "name or number (SIGTERM)");
      }},
     {Command::kDelete, "delete", "delete a container that has stopped",
      [](CLI::App& command, Parsed& parsed) {
        command.add_flag("-f,--force", parsed.request.force, "kill it first, whatever its state");
+       add_regex(command, parsed);
        add_id(command, parsed);
      }},
     {Command::kExec, "exec", "run a further process in a container", add_exec_options},
@@ -178,7 +193,6 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
        // What follows the id belongs to ps(1), whatever it looks like: a positional option would take its share only.
        command.prefix_command();
        command.footer("What follows the id are options for ps(1); -ef without any.");
-       command.callback([&parsed] { parsed.request.ps_arguments = std::move(parsed.after_id); });
      }},
     {Command::kPause, "pause", "freeze all processes of a container", add_id},
     {Command::kResume, "resume", "let a paused container go on", add_id},
@@ -211,75 +225,114 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
      [](CLI::App& command, Parsed& parsed) {
        command.add_option("-b,--bundle", parsed.request.run.create.bundle, "directory to write it to")
            ->type_name("DIR");
+       command.add_option("-f,--file", parsed.request.spec_file, "file to write, in DIR or absolute (- for stdout)")
+           ->type_name("FILE");
        command.add_flag("--rootless", parsed.request.run.create.rootless, "for a user without privilege");
      }},
     {Command::kFeatures, "features", "print what this program can do as JSON", [](CLI::App&, Parsed&) {}},
 });
 
-CLI::App* add_command(CLI::App& app, const CommandEntry& entry, Parsed& parsed) {
-  CLI::App* command = app.add_subcommand(entry.name, entry.description);
-  command->parse_complete_callback([&parsed, kind = entry.command] { parsed.request.command = kind; });
-  return command;
+// Whether the value of the option `argument` is the next argument. Gives a long option its second dash: Go's flag
+// package, which runc's callers are used to, takes a single one too.
+bool read_option(const CLI::App& app, std::string& argument) {
+  const std::size_t equals = argument.find('=');
+  const std::string name = argument.substr(0, equals);
+  const CLI::Option* option = app.get_option_no_throw(name);
+  if (const auto* long_option = app.get_option_no_throw("-" + name); name.size() > 2 && long_option != nullptr) {
+    option = long_option;
+    argument.insert(0, "-");
+  }
+  return option != nullptr && option->get_items_expected_min() > 0 && equals == std::string::npos;
 }
 
-// The arguments as CLI11 takes them. Go's flag package, which runc's callers are used to, takes every long option with
-// a single dash too; and what follows the id of some commands is for another program, whatever it looks like.
-//
-// Only the command that the arguments name is made known to `app`: to make all of them takes longer than a query.
-std::vector<std::string> prepare(CLI::App& app, std::span<char* const> arguments, Parsed& parsed) {
-  std::vector<std::string> rewritten;
-  CLI::App* command = &app;
-  bool is_value = false;
-  for (std::size_t index = 0; index < arguments.size(); ++index) {
-    std::string argument = arguments[index];
-    if (std::exchange(is_value, false)) {
-      // whatever it looks like
-    } else if (argument.size() > 1 && argument.starts_with('-')) {
-      const std::size_t equals = argument.find('=');
-      const std::string name = argument.substr(0, equals);
-      const CLI::Option* option = command->get_option_no_throw(name);
-      if (const auto* long_option = command->get_option_no_throw("-" + name);
-          name.size() > 2 && long_option != nullptr) {
-        option = long_option;
-        argument.insert(0, "-");
-      }
-      is_value = option != nullptr && option->get_items_expected_min() > 0 && equals == std::string::npos;
-    } else if (command == &app) {
-      if (const auto* entry = std::ranges::find(kCommands, argument, &CommandEntry::name); entry != kCommands.end()) {
-        command = add_command(app, *entry, parsed);
-        entry->add_options(*command, parsed);
-      } else {
-        throw CLI::ParseError(fmt::format("\"{}\" is no command", one_line(argument)), CLI::ExitCodes::ExtrasError);
-      }
-    } else if (command->get_prefix_command()) {
-      const std::size_t rest = index + 1;
-      parsed.after_id.assign(arguments.begin() + static_cast<std::ptrdiff_t>(rest), arguments.end());
-      arguments = arguments.first(rest);
+enum class Take : std::uint8_t { kOptions, kAll };
+
+// Takes the arguments of `app` off the front of `rest`, in the form that CLI11 takes: its options, and with kAll what
+// stands between and behind them. What follows the id of some commands is for another program, whatever it looks like.
+std::vector<std::string> take_arguments(const CLI::App& app, Take what, std::span<char* const>& rest) {
+  std::vector<std::string> taken;
+  bool next_is_value = false;
+  bool options_are_over = false;
+  bool done = false;
+  while (!done && !rest.empty()) {
+    std::string argument = rest.front();
+    const bool is_value = std::exchange(next_is_value, false);
+    const bool is_option = !is_value && !options_are_over && argument.size() > 1 && argument.starts_with('-');
+    if (is_option) {
+      options_are_over = argument == "--";
+      next_is_value = read_option(app, argument);
+    } else if (!is_value) {
+      done = what == Take::kOptions || app.get_prefix_command();
     }
-    rewritten.push_back(std::move(argument));
-  }
-  if (command == &app) {  // for help, or for the error
-    for (const CommandEntry& entry : kCommands) {
-      add_command(app, entry, parsed);
+    if (!done || what == Take::kAll) {
+      taken.push_back(std::move(argument));
+      rest = rest.subspan(1);
     }
   }
-  std::ranges::reverse(rewritten);  // the form that CLI11 takes
-  return rewritten;
+  std::ranges::reverse(taken);
+  return taken;
 }
 
-Status finish(Parsed& parsed) {
-  Request& request = parsed.request;
+enum class Outcome : std::uint8_t { kParsed, kHelp, kAnswered };
+
+std::unexpected<Error> usage_error(std::string text) {
+  Error error(ErrorKind::kUsage, std::move(text));
+  return std::unexpected(std::move(error.add_hint("see berth --help")));
+}
+
+Result<Outcome> parse(CLI::App& app, Take what, std::span<char* const>& rest, Request& request) {
+  try {
+    app.parse(take_arguments(app, what, rest));
+  } catch (const CLI::CallForVersion& version) {
+    request.answer = fmt::format("{}\n", version.what());
+    return Outcome::kAnswered;
+  } catch (const CLI::CallForHelp&) {
+    return Outcome::kHelp;
+  } catch (const CLI::ParseError& error) {
+    return usage_error(error.what());
+  }
+  return Outcome::kParsed;
+}
+
+// What engines give twice, the caller's own arguments and theirs: the last one counts, as in runc and crun.
+void set_conventions(CLI::App& app) {
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  app.set_help_flag("-h,-?,--help,--usage", "print this summary");
+}
+
+void read_log_options(Parsed& parsed) {
   static const std::map<std::string_view, log::Level> levels = {{"debug", log::Level::kDebug},
                                                                 {"info", log::Level::kInfo},
                                                                 {"warning", log::Level::kWarning},
                                                                 {"error", log::Level::kError}};
+  LogOptions& options = parsed.request.log;
   if (const auto level = levels.find(parsed.log_level); level != levels.end()) {
-    request.log_level = level->second;
+    options.level = level->second;
   }
   if (parsed.debug) {
-    request.log_level = log::Level::kDebug;
+    options.level = log::Level::kDebug;
   }
-  request.log_format = parsed.log_format == "json" ? log::Format::kJson : log::Format::kText;
+  options.format = parsed.log_format == "json" ? log::Format::kJson : log::Format::kText;
+}
+
+Status finish_root(std::string& root) {
+  if (root.empty()) {
+    root = default_root();
+  }
+  if (!root.starts_with('/')) {
+    root = fmt::format("{}/{}", TRY(sys::read_link(AT_FDCWD, "/proc/self/cwd")), root);
+  }
+  while (root.ends_with('/')) {
+    root.pop_back();
+  }
+  if (root.empty()) {
+    return fail(ErrorKind::kUsage, "--root must not be /");
+  }
+  return {};
+}
+
+Status finish(Parsed& parsed) {
+  Request& request = parsed.request;
   request.run.create.cgroup_manager = TRY(cgroup::parse_manager(parsed.systemd_cgroup ? "systemd" : parsed.manager));
   request.interval = TRY_CONTEXT(parse_duration(parsed.interval), "--interval");
   if (request.command != Command::kSpec) {
@@ -289,19 +342,9 @@ Status finish(Parsed& parsed) {
   request.exec.id = request.id();
   request.exec.rootless = request.run.create.rootless;
   request.exec.passed = request.run.create.passed;
-  if (request.root.empty()) {
-    request.root = default_root();
-  }
-  if (!request.root.starts_with('/')) {
-    return fail(ErrorKind::kUsage, "--root {}: expected an absolute path", request.root);
-  }
-  while (request.root.ends_with('/')) {
-    request.root.pop_back();
-  }
-  if (request.root.empty()) {
-    return fail(ErrorKind::kUsage, "--root must not be /");
-  }
-  return {};
+  request.ps_arguments = parsed.after_id;
+  request.exec.flags.args = std::move(parsed.after_id);
+  return finish_root(request.root);
 }
 
 }  // namespace
@@ -315,27 +358,49 @@ const char* command_name(Command command) {
   return "";
 }
 
-Result<Request> parse_arguments(int argc, char** argv) {
-  Parsed parsed;
+Status parse_arguments(int argc, char** argv, Request& request) {
+  Parsed parsed(request);
+  std::span<char* const> rest(argv + 1, static_cast<std::size_t>(std::max(argc - 1, 0)));
   CLI::App app("berth runs containers: bundles of the OCI runtime specification.", "berth");
-  try {
-    add_global_options(app, parsed);
-    app.require_subcommand(1);
-    const std::span<char* const> arguments(argv + 1, static_cast<std::size_t>(std::max(argc - 1, 0)));
-    app.parse(prepare(app, arguments, parsed));
-  } catch (const CLI::CallForVersion& version) {
-    parsed.request.answer = version.what();
-    parsed.request.answer += '\n';
-    return std::move(parsed.request);
-  } catch (const CLI::CallForHelp&) {
-    parsed.request.answer = app.help();  // of the command, if there is one
-    return std::move(parsed.request);
-  } catch (const CLI::ParseError& error) {
-    Error usage(ErrorKind::kUsage, error.what());
-    return std::unexpected(std::move(usage.add_hint("see berth --help")));
+  set_conventions(app);
+  add_global_options(app, parsed);
+  const auto global = parse(app, Take::kOptions, rest, request);
+  read_log_options(parsed);
+  Outcome outcome = TRY(global);
+  if (outcome == Outcome::kAnswered) {
+    return {};
   }
-  TRY(finish(parsed));
-  return std::move(parsed.request);
+  if (!rest.empty() && (rest.front() == std::string_view("help") || rest.front() == std::string_view("h"))) {
+    outcome = Outcome::kHelp;
+    rest = rest.subspan(1);
+  }
+  if (rest.empty()) {
+    app.require_subcommand(1);
+    for (const CommandEntry& entry : kCommands) {
+      app.add_subcommand(entry.name, entry.description);
+    }
+    request.answer = app.help();
+    return outcome == Outcome::kHelp ? Status() : usage_error("expected a command");
+  }
+  // Only the command that the arguments name is made known to CLI11: to make all of them takes longer than a query.
+  const auto* const entry = std::ranges::find(kCommands, std::string_view(rest.front()), &CommandEntry::name);
+  if (entry == kCommands.end()) {
+    return usage_error(fmt::format("\"{}\" is no command", one_line(rest.front())));
+  }
+  rest = rest.subspan(1);
+  CLI::App command(entry->description, fmt::format("berth {}", entry->name));
+  set_conventions(command);
+  entry->add_options(command, parsed);
+  if (outcome != Outcome::kHelp) {
+    outcome = TRY(parse(command, Take::kAll, rest, request));
+  }
+  if (outcome == Outcome::kHelp) {
+    request.answer = command.help();
+    return {};
+  }
+  request.command = entry->command;
+  parsed.after_id.assign(rest.begin(), rest.end());
+  return finish(parsed);
 }
 
 Result<int> parse_signal(const std::string& name) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <berth/base/error.hpp>
-#include <berth/base/log.hpp>
 #include <berth/container/create.hpp>
 #include <berth/container/exec.hpp>
 
@@ -12,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/log_options.hpp"
 #include "cli/update_options.hpp"
 
 namespace berth::cli {
@@ -41,9 +41,7 @@ struct Request {
 
   // Global options.
   std::string root;
-  std::string log_file;
-  log::Format log_format = log::Format::kText;
-  log::Level log_level = log::Level::kInfo;
+  LogOptions log;
 
   std::string trace_file;  ///< of create, run and exec
 
@@ -52,18 +50,21 @@ struct Request {
   std::string signal = "SIGTERM";
   bool all = false;
   bool force = false;
+  bool regex = false;  ///< of `kill` and `delete`: the id is an expression that many may match
   bool quiet = false;
   std::string format = "table";
   std::vector<std::string> ps_arguments;
   UpdateOptions update;
   std::chrono::milliseconds interval{0};  ///< of `events`
   bool stats = false;                     ///< `events --stats`
+  std::string spec_file = "config.json";  ///< of `spec`: in the bundle, or absolute
 
   [[nodiscard]] const std::string& id() const { return run.create.id; }
 };
 
-/// Reads argv. A mistake is an error of kind kUsage that names it.
-Result<Request> parse_arguments(int argc, char** argv);
+/// Reads argv. A mistake is an error of kind kUsage that names it; `request.log` is what the arguments before it say of
+/// the log, which has the error too.
+Status parse_arguments(int argc, char** argv, Request& request);
 
 /// The number of a signal: "KILL", "SIGKILL", "9", "RTMIN+3".
 Result<int> parse_signal(const std::string& name);

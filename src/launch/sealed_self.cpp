@@ -39,9 +39,7 @@ Result<sys::UniqueFd> make_sealed_copy(int self) {
       return fail(ErrorKind::kSystem, "copy {}: it ended at byte {} of {}", kSelf, offset, status.st_size);
     }
   }
-  if (::fcntl(copy.get(), F_ADD_SEALS, kAllSeals) < 0) {
-    return sys_fail(errno, "fcntl(F_ADD_SEALS)");
-  }
+  TRY(sys::seal_memory_file(copy.get()));
   return copy;
 }
 

@@ -116,9 +116,7 @@ Result<sys::UniqueFd> make_trampoline(const security::FilterProgram* filter, con
   }
   sys::UniqueFd fd = TRY(sys::memory_file("berth-trampoline", true));
   TRY(sys::write_all(fd.get(), image_with(bytes), "trampoline"));
-  if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
-    return sys_fail(errno, "fcntl(trampoline, F_ADD_SEALS)");
-  }
+  TRY(sys::seal_memory_file(fd.get()));
   return fd;
 }
 

@@ -355,6 +355,14 @@ Status set_close_on_exec(int fd, bool on) {
   return {};
 }
 
+Status set_nonblocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+    return sys_fail(errno, "fcntl({}, F_SETFL, O_NONBLOCK)", fd);
+  }
+  return {};
+}
+
 Status close_fds(unsigned first, unsigned last) {
   if (first <= last && ::syscall(SYS_close_range, first, last, 0) < 0) {
     return sys_fail(errno, "close_range({}, {})", first, last);
@@ -398,6 +406,13 @@ Result<UniqueFd> memory_file(const char* name, bool executable) {
     return sys_fail(errno, "memfd_create({})", name);
   }
   return UniqueFd(fd);
+}
+
+Status seal_memory_file(int fd) {
+  if (::fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
+    return sys_fail(errno, "fcntl({}, F_ADD_SEALS)", fd);
+  }
+  return {};
 }
 
 }  // namespace berth::sys

@@ -4,6 +4,7 @@
 #include <berth/base/error.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -13,20 +14,24 @@ enum class Level : std::uint8_t { kDebug, kInfo, kWarning, kError };
 enum class Format : std::uint8_t { kText, kJson };
 
 struct Settings {
-  int fd = -1;  ///< the log file, borrowed and close-on-exec; -1: records go to stderr
+  int fd = -1;  ///< the log file or socket, borrowed and close-on-exec; -1: records go to stderr
   Format format = Format::kText;
   Level level = Level::kInfo;  ///< records below it are dropped
+  /// For a log service, which has a record's level and time from elsewhere: takes the bare message, or the JSON record
+  /// without its newline, in place of what is written to `fd`. May drop it, must not wait.
+  std::function<void(Level level, std::string_view text)> send = {};
 };
 
 /// Set once, by the command line, before anything is logged.
 void configure(const Settings& settings);
 
-/// The descriptor of the log file, which must stay open until exec; -1 if there is none.
+/// The descriptor of the log file or socket, which must stay open until exec; -1 if there is none.
 [[nodiscard]] int fd();
 [[nodiscard]] bool enabled(Level level);
 
 /// Writes one record with one write(2): text `time="..." level=... msg="..."`, or JSON with level, msg and time
-/// (RFC 3339, UTC), which engines parse. A record that cannot be written is dropped: logging never fails a command.
+/// (RFC 3339, UTC), which engines parse. Or sends it. A record that cannot be written is dropped: logging never fails a
+/// command.
 void write(Level level, std::string_view message);
 
 template <class... Args>

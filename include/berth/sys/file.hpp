@@ -97,6 +97,8 @@ Status duplicate_to(int fd, int target, int flags);
 Result<UniqueFd> duplicate(int fd, int minimum = 3);
 /// Sets or clears FD_CLOEXEC.
 Status set_close_on_exec(int fd, bool on);
+/// fcntl(F_SETFL): adds O_NONBLOCK to the flags of the open file.
+Status set_nonblocking(int fd);
 /// close_range(2): closes every descriptor from `first` to `last`, both included.
 Status close_fds(unsigned first, unsigned last);
 /// Closes every descriptor from `first` on but those of `kept`; numbers below `first` (-1 too) are skipped.
@@ -105,5 +107,7 @@ Status close_fds_except(unsigned first, std::vector<int> kept);
 Status close_fds_on_exec(unsigned first);
 /// A memory file (memfd_create(2)) that may be sealed; `executable` asks for MFD_EXEC where the kernel knows it.
 Result<UniqueFd> memory_file(const char* name, bool executable);
+/// fcntl(F_ADD_SEALS): nobody can change the memory file any more, nor take the seals off.
+Status seal_memory_file(int fd);
 
 }  // namespace berth::sys
