@@ -65,6 +65,27 @@ def test_lifecycle(unprivileged):
     assert unprivileged("delete", "--force", "one").returncode == 0
 
 
+def test_mounts_of_a_running_container(unprivileged):
+    """What the user may bind in a container of hers she may add to one that runs."""
+    unprivileged.configure("sleep")
+    home = os.path.dirname(os.path.dirname(unprivileged.state))
+    with open(os.path.join(home, "mounts.json"), "w") as file:
+        json.dump([{"destination": "/dev/a", "type": "bind", "source": home, "options": ["rbind", "ro"]},
+                   {"destination": "/dev/b", "type": "tmpfs", "options": ["size=64k"]}], file)
+    for command in ("create", "start"):
+        assert unprivileged(command, "one", output=subprocess.DEVNULL).returncode == 0
+    try:
+        for action, expected in (("add", True), ("remove", False)):
+            result = unprivileged("mounts", action, "one", f"{home}/mounts.json")
+            assert (result.returncode, result.stderr) == (0, ""), result
+            pid = json.loads(unprivileged("state", "one").stdout)["pid"]
+            with open(f"/proc/{pid}/mountinfo") as file:
+                points = [line.split()[4] for line in file]
+            assert ("/dev/a" in points, "/dev/b" in points) == (expected, expected)
+    finally:
+        assert unprivileged("delete", "--force", "one").returncode == 0
+
+
 def test_limits_are_not_dropped_in_silence(unprivileged):
     def limit(config):
         config["linux"]["resources"] = {"pids": {"limit": 10}}

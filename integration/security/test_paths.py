@@ -1,13 +1,13 @@
 """Root file systems full of symbolic links: nothing outside of them is touched, ever."""
 
-import ctypes
 import errno
 import os
-import signal
 import stat
 import time
 
 import pytest
+
+from harness.race import exchanging
 
 MOUNT_TYPES = {
     "tmpfs": {"type": "tmpfs", "source": "tmpfs"},
@@ -204,16 +204,6 @@ def test_fake_ptmx(bundle, container, canary, tmp_path):
         assert result.status != 0 and result.error
 
 
-def exchange_for_ever(one, two):
-    """A child that swaps two paths with renameat2(RENAME_EXCHANGE) until it is killed."""
-    pid = os.fork()
-    if pid == 0:
-        libc = ctypes.CDLL(None)
-        while True:
-            libc.renameat2(-100, one.encode(), -100, two.encode(), 2)
-    return pid
-
-
 @pytest.mark.parametrize("destination", ["/vol/target", "/vol/target/a/b"])
 def test_swapped_mount_point(bundle, attack, canary, destination):
     """CVE-2021-30465, 2024-45310: another process swaps the mount point for a link while the container starts."""
@@ -227,16 +217,12 @@ def test_swapped_mount_point(bundle, attack, canary, destination):
         config["linux"]["maskedPaths"] = ["/vol/target"]
 
     made = bundle("report", "--list", "/vol/target", change=change)
-    swapper = exchange_for_ever(shared + "/target", shared + "/link")
-    try:
+    with exchanging(shared + "/target", shared + "/link"):
         end = time.monotonic() + 2.5
         while time.monotonic() < end:
             result = attack(made)
             if result.ok:
                 assert "deep" not in result.stdout
-    finally:
-        os.kill(swapper, signal.SIGKILL)
-        os.waitpid(swapper, 0)
 
 
 def test_mount_on_the_root(bundle, attack):

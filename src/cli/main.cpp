@@ -7,10 +7,12 @@
 #include <berth/container/events.hpp>
 #include <berth/container/exec.hpp>
 #include <berth/container/lifecycle.hpp>
+#include <berth/container/mounts.hpp>
 #include <berth/plan/features.hpp>
 #include <berth/plan/lower.hpp>
 #include <berth/spec/default_config.hpp>
 #include <berth/spec/features.hpp>
+#include <berth/spec/parse.hpp>
 #include <berth/sys/file.hpp>
 #include <berth/sys/memory.hpp>
 #include <berth/sys/signal.hpp>
@@ -21,8 +23,10 @@
 #include <exception>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "cli/document.hpp"
 #include "cli/log_target.hpp"
 #include "cli/matching_containers.hpp"
 #include "cli/output.hpp"
@@ -118,6 +122,14 @@ Status update_limits(const container::StateStore& store, const Request& request)
   return container::update(store, request.id(), update);
 }
 
+Status change_mounts(const container::StateStore& store, const Request& request) {
+  const std::string text = TRY(read_document(request.mounts_document));
+  auto mounts = TRY_CONTEXT(spec::parse_mounts(text), "{}",
+                            request.mounts_document == "-" ? "stdin" : one_line(request.mounts_document));
+  return request.mounts_action == "add" ? container::add_mounts(store, request.id(), std::move(mounts))
+                                        : container::remove_mounts(store, request.id(), std::move(mounts));
+}
+
 Status print_events(const container::StateStore& store, const Request& request) {
   const auto print_line = [](const std::string& event) { return print(event + "\n"); };
   return request.stats ? container::print_statistics(store, request.id(), print_line)
@@ -163,6 +175,9 @@ Result<int> perform(const Request& request) {
       break;
     case Command::kUpdate:
       TRY(update_limits(store, request));
+      break;
+    case Command::kMounts:
+      TRY(change_mounts(store, request));
       break;
     case Command::kEvents:
       TRY(print_events(store, request));

@@ -214,6 +214,17 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
        }
        add_id(command, parsed);
      }},
+    {Command::kMounts, "mounts", "add mounts to a container that runs, or remove them",
+     [](CLI::App& command, Parsed& parsed) {
+       command.add_option("ACTION", parsed.request.mounts_action, "what to do")
+           ->required()
+           ->check(CLI::IsMember({"add", "remove"}));
+       add_id(command, parsed);
+       command
+           .add_option("FILE", parsed.request.mounts_document,
+                       "JSON array of mounts, as /mounts of a configuration has them (- for stdin)")
+           ->required();
+     }},
     {Command::kEvents, "events", "print what a container uses, and when it is short of memory",
      [](CLI::App& command, Parsed& parsed) {
        command.add_option("--interval", parsed.interval, "time from one line of statistics to the next")

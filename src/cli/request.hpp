@@ -30,6 +30,7 @@ enum class Command : std::uint8_t {
   kPause,
   kResume,
   kUpdate,
+  kMounts,
   kEvents,
   kSpec,
   kFeatures,
@@ -55,6 +56,8 @@ struct Request {
   std::string format = "table";
   std::vector<std::string> ps_arguments;
   UpdateOptions update;
+  std::string mounts_action;              ///< of `mounts`: "add" or "remove"
+  std::string mounts_document;            ///< a file, "-" for stdin
   std::chrono::milliseconds interval{0};  ///< of `events`
   bool stats = false;                     ///< `events --stats`
   std::string spec_file = "config.json";  ///< of `spec`: in the bundle, or absolute

@@ -3,21 +3,16 @@
 #include <berth/base/log.hpp>
 #include <berth/spec/parse.hpp>
 #include <berth/spec/state.hpp>
-#include <berth/sys/file.hpp>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <concepts>
 #include <optional>
 
 #include "cli/amounts.hpp"
+#include "cli/document.hpp"
 
 namespace berth::cli {
 namespace {
-
-constexpr std::size_t kMaxDocument = 1024UL * 1024;
 
 template <std::integral Integer>
 Status read_number(const std::string& text, std::optional<Integer>& number) {
@@ -90,9 +85,7 @@ Result<UpdateDocument> read_update(const UpdateOptions& options) {
     }
   }
   if (!options.document.empty()) {
-    const std::string text = options.document == "-"
-                                 ? TRY_CONTEXT(sys::read_all(STDIN_FILENO, kMaxDocument, "stdin"), "--resources")
-                                 : TRY_CONTEXT(sys::read_file(AT_FDCWD, options.document, kMaxDocument), "--resources");
+    const std::string text = TRY_CONTEXT(read_document(options.document), "--resources");
     update.resources = TRY_CONTEXT(spec::parse_resources(text), "--resources");
     update.oci_version.clear();
   }

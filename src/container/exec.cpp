@@ -80,19 +80,11 @@ Result<Execution> plan_execution(const ExecRequest& request, const ContainerDire
   return execution;
 }
 
-std::uint64_t namespaces_of(const plan::Namespaces& namespaces) {
-  std::uint64_t flags = namespaces.created;
-  for (const plan::JoinedNamespace& joined : namespaces.joined) {
-    flags |= static_cast<unsigned>(joined.flag);
-  }
-  return flags;
-}
-
 Result<launch::LaunchedProcess> launch_process(const ExecRequest& request, const Target& target, Execution execution,
                                                const SignalFd& signals, std::string filter_cache) {
   launch::ExecOptions options;
   options.id = request.id;
-  options.namespaces = namespaces_of(execution.plan.namespaces);
+  options.namespaces = execution.plan.namespaces.all();
   options.user_name = std::move(execution.user_name);
   options.no_new_keyring = target.record.no_new_keyring;
   options.filter_cache = std::move(filter_cache);

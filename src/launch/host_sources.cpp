@@ -3,8 +3,6 @@
 #include <berth/ns/id_map.hpp>
 #include <berth/sys/file.hpp>
 
-#include <sched.h>
-
 #include <algorithm>
 #include <span>
 
@@ -13,11 +11,10 @@ namespace {
 
 // Mounts with the same maps share one namespace.
 Result<sys::UniqueFd> user_namespace_of(std::span<const plan::Mount> mounts, std::size_t index,
-                                        std::span<const rootfs::MountSource> sources,
-                                        const ns::NamespaceSet& namespaces) {
+                                        std::span<const rootfs::MountSource> sources, int joined) {
   const plan::Mount& mount = mounts[index];
   if (mount.uid_mappings.empty()) {
-    return sys::duplicate(namespaces.descriptor(CLONE_NEWUSER));
+    return sys::duplicate(joined);
   }
   for (std::size_t earlier = 0; earlier < index; ++earlier) {
     if (mounts[earlier].idmapped && mounts[earlier].uid_mappings == mount.uid_mappings &&
@@ -30,9 +27,8 @@ Result<sys::UniqueFd> user_namespace_of(std::span<const plan::Mount> mounts, std
 
 }  // namespace
 
-Result<std::vector<rootfs::MountSource>> open_host_sources(const plan::ContainerPlan& plan,
-                                                           const ns::NamespaceSet& namespaces) {
-  const std::vector<plan::Mount>& mounts = plan.rootfs.mounts;
+Result<std::vector<rootfs::MountSource>> open_host_sources(const plan::Rootfs& plan, int user_namespace) {
+  const std::vector<plan::Mount>& mounts = plan.mounts;
   std::vector<rootfs::MountSource> sources;
   if (std::ranges::none_of(mounts, rootfs::needs_host)) {
     return sources;
@@ -42,10 +38,10 @@ Result<std::vector<rootfs::MountSource>> open_host_sources(const plan::Container
     const plan::Mount& mount = mounts[index];
     if (mount.idmapped) {
       sources[index].user_namespace =
-          TRY_CONTEXT(user_namespace_of(mounts, index, sources, namespaces), "{}: map ids", mount.pointer);
+          TRY_CONTEXT(user_namespace_of(mounts, index, sources, user_namespace), "{}: map ids", mount.pointer);
     }
     if (rootfs::needs_host(mount)) {
-      TRY_CONTEXT(rootfs::open_host_source(plan.rootfs, mount, sources[index]), "{}", mount.pointer);
+      TRY_CONTEXT(rootfs::open_host_source(plan, mount, sources[index]), "{}", mount.pointer);
     }
   }
   return sources;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <berth/base/error.hpp>
-#include <berth/ns/namespace_set.hpp>
 #include <berth/plan/container_plan.hpp>
 #include <berth/rootfs/rootfs.hpp>
 
@@ -12,7 +11,7 @@
 namespace berth::launch {
 
 /// What rootfs::open_host_source() opens, each at its mount's place in the plan; empty if no mount needs it.
-Result<std::vector<rootfs::MountSource>> open_host_sources(const plan::ContainerPlan& plan,
-                                                           const ns::NamespaceSet& namespaces);
+/// `user_namespace` is the one that the container has joined, whose maps the plan does not know; -1: none.
+Result<std::vector<rootfs::MountSource>> open_host_sources(const plan::Rootfs& plan, int user_namespace);
 
 }  // namespace berth::launch

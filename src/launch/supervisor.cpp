@@ -154,7 +154,7 @@ Result<LaunchedProcess> launch(const plan::ContainerPlan& plan, cgroup::Cgroup& 
                       .namespaces = namespaces,
                       .cgroup_view = cgroup_view,
                       .process = TRY(make_process_context(plan.process, filter ? &*filter : nullptr, options.passed)),
-                      .host_sources = TRY(open_host_sources(plan, namespaces))};
+                      .host_sources = TRY(open_host_sources(plan.rootfs, namespaces.descriptor(CLONE_NEWUSER)))};
   // Their end is what the announcement waits for, and they are run here.
   context.process.trampoline_takes_over = context.process.trampoline_takes_over && plan.hooks.start_container.empty();
   context.process.is_first = plan.namespaces.creates(static_cast<unsigned>(CLONE_NEWPID));

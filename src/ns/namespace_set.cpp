@@ -120,6 +120,20 @@ Status ChildNamespaceSwitch::restore() {
   return {};
 }
 
+Result<bool> rules_mount_namespace(const path::ProcDir& proc) {
+  const sys::UniqueFd directory = TRY(proc.open_file("self/ns", O_PATH | O_DIRECTORY));
+  const sys::UniqueFd mount = TRY(sys::open_at(directory.get(), "mnt", O_RDONLY));
+  const int descriptor = ::ioctl(mount.get(), NS_GET_USERNS);
+  if (descriptor < 0) {
+    // EPERM: that of an ancestor of the caller's.
+    return errno == EPERM ? Result<bool>(false) : sys_fail(errno, "ioctl(/proc/self/ns/mnt, NS_GET_USERNS)");
+  }
+  const sys::UniqueFd owner(descriptor);
+  const struct stat theirs = TRY(sys::stat_fd(owner.get(), "owner of the mount namespace"));
+  const struct stat own = TRY(sys::stat_at(directory.get(), "user", 0));
+  return theirs.st_dev == own.st_dev && theirs.st_ino == own.st_ino;
+}
+
 Status create_time_namespace(std::span<const plan::TimeOffset> offsets) {
   TRY(sys::unshare(kNewTime, "CLONE_NEWTIME"));
   std::string text;

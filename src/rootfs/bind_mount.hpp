@@ -15,7 +15,7 @@ Status open_bind_source(const plan::Mount& mount, MountSource& source);
 /// host.
 Status open_idmapped_source(const plan::Rootfs& plan, const plan::Mount& mount, MountSource& source);
 
-/// Gives the copy its flags and propagation and attaches it, or makes the link.
+/// Gives the copy its flags and propagation and attaches it, or makes the link; its mount stays in `source`.
 Status mount_bind(const path::RootDir& root, const plan::Mount& mount, const MountSource& source,
                   KeptDescriptors& kept);
 

@@ -112,9 +112,14 @@ Status make_filesystem_of_device(const plan::Rootfs& plan, const plan::Mount& mo
   if (!mount.source.starts_with('/') || !status || !S_ISBLK(status->st_mode)) {
     return {};
   }
+  return make_filesystem_ahead(plan, mount, source);
+}
+
+Status make_filesystem_ahead(const plan::Rootfs& plan, const plan::Mount& mount, MountSource& source) {
   KeptDescriptors kept;
   source.trees.push_back(TRY_CONTEXT(make_filesystem(mount, nullptr, plan, source.user_namespace.get(), kept),
-                                     "mount {} on {}", mount.source, mount.destination));
+                                     "mount {} on {}", mount.source.empty() ? mount.type : mount.source,
+                                     mount.destination));
   return {};
 }
 
@@ -138,11 +143,11 @@ Result<sys::UniqueFd> mount_filesystem(const path::RootDir& root, const plan::Mo
     TRY_CONTEXT(copy_up(target.fd.get(), made->get()), "tmpcopyup");
     TRY(copy_owner(mount, target.fd.get(), made->get()));
   }
-  TRY(attach_mount(mount, made->get(), target.fd.get()));
   if (mount.type == "mqueue" && !plan.mount_label.empty()) {
     const sys::UniqueFd directory = TRY(sys::open_at(made->get(), ".", O_RDONLY | O_DIRECTORY));
     TRY(sys::set_attribute(directory.get(), kLabelAttribute, plan.mount_label, mount.destination));
   }
+  TRY(attach_mount(mount, made->get(), target.fd.get()));  // the last that can fail: nobody else would take it back
   kept.take(std::move(target.fd));
   if (readonly_is_deferred(mount)) {
     deferred.push_back({std::move(*made), mount.destination});

@@ -15,6 +15,9 @@ namespace berth::rootfs {
 /// Makes the file system of a block device, detached; nothing if `mount.source` is none.
 Status make_filesystem_of_device(const plan::Rootfs& plan, const plan::Mount& mount, MountSource& source);
 
+/// Makes the file system, detached, before there is a place for it: a tmpfs gets no mode of that.
+Status make_filesystem_ahead(const plan::Rootfs& plan, const plan::Mount& mount, MountSource& source);
+
 /// Makes the file system, unless it is in `source` already, and attaches it, with the label of `plan`. A tmpfs, and
 /// whatever goes onto /dev, is left writable if it is to be read-only, and remembered in `deferred`: other mounts and
 /// devices still need to make their places in it. Gives the mount's descriptor unless it is remembered there.

@@ -6,39 +6,12 @@
 #include <fcntl.h>
 
 #include <cerrno>
-#include <cstddef>
 #include <utility>
+
+#include "rootfs/mountinfo.hpp"
 
 namespace berth::rootfs {
 namespace {
-
-constexpr std::size_t kMountinfoLimit = std::size_t{64} << 20U;
-
-// Takes the text up to the next separator off the front.
-std::string_view take(std::string_view& text, char separator) {
-  const std::size_t end = text.find(separator);
-  const std::string_view part = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  return part;
-}
-
-// Space, tab, newline and backslash are written as \ooo.
-std::string unescape(std::string_view text) {
-  constexpr std::size_t kEscapeLength = 4;
-  const auto is_octal = [](char digit) { return digit >= '0' && digit <= '7'; };
-  std::string plain;
-  while (!text.empty()) {
-    if (text.size() >= kEscapeLength && text[0] == '\\' && is_octal(text[1]) && is_octal(text[2]) &&
-        is_octal(text[3])) {
-      plain += static_cast<char>((text[1] - '0') * 64 + (text[2] - '0') * 8 + (text[3] - '0'));
-      text.remove_prefix(kEscapeLength);
-    } else {
-      plain += text.front();
-      text.remove_prefix(1);
-    }
-  }
-  return plain;
-}
 
 Status cover(int mount) {
   const sys::UniqueFd context = TRY(sys::fs_open("tmpfs"));
@@ -51,22 +24,9 @@ Status cover(int mount) {
 
 std::vector<std::string> whole_kernel_mounts(std::string_view mountinfo) {
   std::vector<std::string> mount_points;
-  while (!mountinfo.empty()) {
-    std::string_view line = take(mountinfo, '\n');
-    constexpr int kFieldsBeforeRoot = 3;  // mount id, parent id, major:minor
-    for (int field = 0; field < kFieldsBeforeRoot; ++field) {
-      take(line, ' ');
-    }
-    const std::string_view root = take(line, ' ');
-    const std::string_view mount_point = take(line, ' ');
-    const std::size_t separator = line.find(" - ");
-    if (root != "/" || separator == std::string_view::npos) {
-      continue;
-    }
-    line.remove_prefix(separator + 3);
-    const std::string_view type = take(line, ' ');
-    if (type == "proc" || type == "sysfs") {
-      mount_points.push_back(unescape(mount_point));
+  for (const MountInfo& mount : parse_mountinfo(mountinfo)) {
+    if (mount.root == "/" && is_kernel_file_system(mount.type)) {
+      mount_points.push_back(mount.mount_point);
     }
   }
   return mount_points;

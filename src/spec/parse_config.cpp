@@ -93,6 +93,12 @@ Result<Process> parse_process(std::string_view text) {
   });
 }
 
+Result<std::vector<Mount>> parse_mounts(std::string_view text) {
+  return parse<std::vector<Mount>>(text, [](const Cursor& config, Value& document, std::vector<Mount>& mounts) {
+    read(Cursor(config, "mounts", document), mounts);
+  });
+}
+
 Result<Resources> parse_resources(std::string_view text) {
   return parse<Resources>(text, [](const Cursor& config, Value& document, Resources& resources) {
     const Cursor linux(config, "linux", document);

@@ -1,6 +1,7 @@
 #include <berth/sys/mount.hpp>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -179,6 +180,22 @@ Status detach_mount(const char* path) {
     return sys_fail(errno, "umount2({})", path);
   }
   return {};
+}
+
+Status detach_mount_of(int descriptors, int mount, std::string_view name) {
+  TRY(enter_directory(descriptors, "/proc/self/fd"));
+  if (::umount2(std::to_string(mount).c_str(), kMntDetach) < 0) {
+    return sys_fail(errno, "umount2({})", name);
+  }
+  return {};
+}
+
+Result<MountPlace> mount_place(int fd, std::string_view name) {
+  struct statx status {};
+  if (::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) < 0) {
+    return sys_fail(errno, "statx({})", name);
+  }
+  return MountPlace{.mount_id = status.stx_mnt_id, .is_root = (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0};
 }
 
 Status pivot_root_here() {

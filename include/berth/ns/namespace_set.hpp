@@ -62,6 +62,10 @@ class ChildNamespaceSwitch {
 /// unshare(CLONE_NEWTIME) and /proc/self/timens_offsets, before any process is in the new namespace.
 Status create_time_namespace(std::span<const plan::TimeOffset> offsets);
 
+/// Whether the mount namespace of the calling process belongs to its user namespace (NS_GET_USERNS), so that nobody
+/// with fewer rights rules over the mounts in it.
+Result<bool> rules_mount_namespace(const path::ProcDir& proc);
+
 /// linux.sysctl, through `proc`, a whole procfs of the pid namespace that the container has got anyway; without one
 /// (null), or where the configuration mounts something over it, through a private one.
 Status write_sysctls(std::span<const plan::Sysctl> sysctls, const path::ProcDir* proc);

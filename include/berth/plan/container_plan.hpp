@@ -68,6 +68,14 @@ struct Namespaces {
     }
     return false;
   }
+  /// CLONE_NEW* of all that the container has of its own, new or joined.
+  [[nodiscard]] std::uint64_t all() const {
+    std::uint64_t flags = created;
+    for (const JoinedNamespace& joined_namespace : joined) {
+      flags |= static_cast<unsigned>(joined_namespace.flag);
+    }
+    return flags;
+  }
   /// Whether the container has its own namespace of this kind, new or joined.
   [[nodiscard]] bool has(int flag) const { return creates(static_cast<std::uint64_t>(flag)) || joins(flag); }
 };

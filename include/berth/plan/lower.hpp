@@ -36,4 +36,12 @@ Result<Update> lower_update(const spec::Resources& resources, const spec::IntelR
 /// namespaces, process, seccomp and intel_rdt are filled, and nothing else is looked at.
 Result<ContainerPlan> lower_exec(const spec::Config& config, const HostFacts& facts);
 
+/// For `mounts add`, of a container that was made with `config` (whose `mounts` are those to add): only namespaces and
+/// rootfs are filled. Refuses what only the container's first process can mount, and what cannot be undone.
+Result<ContainerPlan> lower_added_mounts(const spec::Config& config, const std::string& bundle);
+
+/// For `mounts remove`: of each of `config.mounts` the destination counts, and nothing else. Refuses the root, and
+/// what protects the host from the container: masked and read-only paths.
+Result<ContainerPlan> lower_removed_mounts(const spec::Config& config);
+
 }  // namespace berth::plan

@@ -5,6 +5,7 @@
 #include <berth/spec/config.hpp>
 
 #include <string_view>
+#include <vector>
 
 namespace berth::spec {
 
@@ -20,5 +21,8 @@ Result<Resources> parse_resources(std::string_view text);
 
 /// Reads a document that holds what /process of a configuration does, which errors name so: that of `exec --process`.
 Result<Process> parse_process(std::string_view text);
+
+/// Reads a document that holds what /mounts of a configuration does, which errors name so: that of `mounts`.
+Result<std::vector<Mount>> parse_mounts(std::string_view text);
 
 }  // namespace berth::spec

@@ -40,6 +40,14 @@ Status move_mount_into(int mount, int directory, const std::string& entry, std::
 Status mount_set_attributes(int mount, const mount_attr& attributes, bool recursive, std::string_view name);
 /// mount_setattr(2) on the mount of the calling process's "/".
 Status root_set_attributes(const mount_attr& attributes, bool recursive);
+/// Where a file is in the tree of mounts.
+struct MountPlace {
+  std::uint64_t mount_id = 0;  ///< as in /proc/PID/mountinfo
+  bool is_root = false;        ///< it is what the mount shows at its place
+};
+/// statx(2) of what `fd` refers to.
+Result<MountPlace> mount_place(int fd, std::string_view name);
+
 /// fchdir(2).
 Status enter_directory(int directory, std::string_view name);
 /// chdir(2) to "/".
@@ -49,6 +57,10 @@ Status change_root_here();
 /// umount2(2) with MNT_DETACH of the calling process's working directory or of "/": the only paths it takes are
 /// those that the runtime itself stands on.
 Status detach_mount(const char* path);
+/// umount2(2) with MNT_DETACH of the mount whose root `mount` refers to. `descriptors` is /proc/self/fd of a trusted
+/// procfs, through which the kernel is told which one without a name in the container; it is the working directory
+/// after it.
+Status detach_mount_of(int descriptors, int mount, std::string_view name);
 /// pivot_root(".", "."): the working directory becomes the root, the old root is stacked on top of it.
 Status pivot_root_here();
 /// mount(2) with MS_MOVE of "." onto "/", for --no-pivot.

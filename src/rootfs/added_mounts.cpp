@@ -1,0 +1,96 @@
+#include <berth/rootfs/mount_changes.hpp>
+#include <berth/sys/file.hpp>
+#include <berth/sys/mount.hpp>
+
+#include <fcntl.h>
+
+#include <utility>
+
+#include "rootfs/bind_mount.hpp"
+#include "rootfs/filesystem_mount.hpp"
+#include "rootfs/propagation.hpp"
+
+namespace berth::rootfs {
+
+AddedMounts::AddedMounts(const plan::Rootfs& plan, std::vector<MountSource> sources)
+    : plan_(plan), sources_(std::move(sources)) {
+  sources_.resize(plan_.mounts.size());
+}
+
+Status AddedMounts::open_source(const plan::Mount& mount, MountSource& source) const {
+  if (!source.trees.empty()) {
+    return {};
+  }
+  if (mount.kind == plan::MountKind::kBind) {
+    return open_bind_source(mount, source);
+  }
+  // A tmpfs takes the mode of its place, and names no path.
+  if (mount.type != "tmpfs") {
+    TRY_CONTEXT(make_filesystem_ahead(plan_, mount, source), "{}", mount.pointer);
+  }
+  return {};
+}
+
+Status AddedMounts::open_sources() {
+  TRY(set_root_propagation(propagation_of_host(plan_)));
+  for (std::size_t index = 0; index < sources_.size(); ++index) {
+    TRY(open_source(plan_.mounts[index], sources_[index]));
+  }
+  return {};
+}
+
+Status AddedMounts::attach_one(const path::RootDir& root, const plan::Mount& mount, MountSource& source) {
+  KeptDescriptors kept;
+  std::vector<DeferredReadonly> deferred;
+  sys::UniqueFd attached;
+  if (mount.kind == plan::MountKind::kBind) {
+    TRY(mount_bind(root, mount, source, kept));
+    attached = std::move(source.trees.front());
+  } else {
+    attached = TRY(mount_filesystem(root, mount, source, plan_, deferred, kept));
+  }
+  const bool becomes_readonly = !deferred.empty();
+  if (becomes_readonly) {
+    attached = std::move(deferred.front().mount);
+  }
+  attached_.push_back({std::move(attached), mount.destination, becomes_readonly});
+  return {};
+}
+
+Status AddedMounts::attach_all(const path::RootDir& root) {
+  const sys::FileModeMask exact_modes(0);
+  for (std::size_t index = 0; index < sources_.size(); ++index) {
+    const plan::Mount& mount = plan_.mounts[index];
+    TRY_CONTEXT(attach_one(root, mount, sources_[index]), "{}: mount {} on {}", mount.pointer,
+                mount.type.empty() ? mount.source : mount.type, mount.destination);
+  }
+  mount_attr readonly{};
+  readonly.attr_set = MOUNT_ATTR_RDONLY;
+  for (const Attached& attached : attached_) {
+    TRY(attached.becomes_readonly
+            ? sys::mount_set_attributes(attached.mount.get(), readonly, false, attached.destination)
+            : Status());
+  }
+  return {};
+}
+
+Error AddedMounts::detach_all(const path::ProcDir& proc, Error reason) const {
+  const auto undone = [&]() -> Status {
+    const sys::UniqueFd descriptors = TRY(proc.open_file("self/fd", O_PATH | O_DIRECTORY));
+    for (auto attached = attached_.rbegin(); attached != attached_.rend(); ++attached) {
+      TRY(sys::detach_mount_of(descriptors.get(), attached->mount.get(), attached->destination));
+    }
+    return {};
+  }();
+  if (!undone) {
+    reason.add_context(fmt::format("mounts before it stay, {}", undone.error().message()));
+  }
+  return reason;
+}
+
+Status AddedMounts::attach(const path::RootDir& root, const path::ProcDir& proc) {
+  auto attached = attach_all(root);
+  return attached ? attached : std::unexpected(detach_all(proc, std::move(attached).error()));
+}
+
+}  // namespace berth::rootfs
