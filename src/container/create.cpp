@@ -13,6 +13,7 @@
 #include <berth/spec/parse.hpp>
 #include <berth/sys/file.hpp>
 #include <berth/sys/socket.hpp>
+#include <berth/terminal/job_control.hpp>
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -282,6 +283,9 @@ Result<Bundle> prepare(const CreateRequest& request, bool detached, bool waits_f
   TRY(take_descriptors(request.passed));
   Bundle bundle = TRY(load_bundle(request));
   TRY(check_terminal(bundle.plan.process, request.console_socket, detached));
+  if (bundle.plan.process.terminal && request.console_socket.empty()) {
+    terminal::await_foreground();  // before anything is made
+  }
   if (needs_sealed_self(bundle.plan, waits_for_start)) {
     TRY(launch::ensure_sealed_self(request.argv));
   }

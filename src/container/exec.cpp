@@ -6,6 +6,7 @@
 #include <berth/security/credentials.hpp>
 #include <berth/spec/parse.hpp>
 #include <berth/sys/file.hpp>
+#include <berth/terminal/job_control.hpp>
 
 #include <fcntl.h>
 #include <sched.h>
@@ -113,6 +114,19 @@ Result<launch::LaunchedProcess> launch_process(const ExecRequest& request, const
   return launch::exec(execution.plan, target.init, cgroup, options);
 }
 
+// Other commands must not wait until a shell brings this one to the foreground.
+Status await_foreground(const ContainerDirectory& directory) {
+  if (terminal::is_foreground(STDIN_FILENO)) {
+    return {};
+  }
+  TRY(directory.unlock());
+  terminal::await_foreground();
+  if (!TRY(directory.lock(LockKind::kShared))) {
+    return fail(ErrorKind::kNotFound, "container \"{}\" does not exist", directory.id());
+  }
+  return {};
+}
+
 // Whether processes of the container can look at one that still is this program (CVE-2019-5736): they see it before it
 // is the trampoline if they are not in a pid namespace of their own, and what else berth has to do itself comes after
 // it is in theirs.
@@ -143,6 +157,9 @@ Result<int> exec(const StateStore& store, const ExecRequest& request) {
   }
   const plan::Process process = execution.plan.process;
   TRY(check_terminal(process, request.console_socket, request.detach));
+  if (process.terminal && request.console_socket.empty()) {
+    TRY(await_foreground(target.directory));
+  }
 
   const SignalFd signals = TRY(SignalFd::for_forwarding());
   span.emplace("launch");

@@ -1,6 +1,7 @@
 #include "container/foreground.hpp"
 
 #include <berth/base/log.hpp>
+#include <berth/terminal/job_control.hpp>
 
 #include <poll.h>
 #include <signal.h>
@@ -26,17 +27,33 @@ Result<sys::UniqueFd> block(const sigset_t& signals) {
   return fd;
 }
 
+// The shell of the caller is to have its prompt, and the terminal its settings.
+Status stop(std::optional<terminal::Relay>& relay) {
+  if (relay) {
+    relay->suspend();
+  }
+  terminal::stop_as_job(SIGTSTP);
+  return relay ? relay->resume() : Status();
+}
+
 // What was sent to this process is for the container, but for what tells of this process' own children and terminal.
 Status forward(int signal, const sys::Child& child, std::optional<terminal::Relay>& relay) {
   if (signal == SIGWINCH && relay) {
     return relay->resize();
   }
-  if (signal == SIGPIPE) {
-    return {};  // this process' own write failed, and says so itself
+  // This process' own write failed, and says so itself; or its own terminal is others'.
+  if (signal == SIGPIPE || signal == SIGTTIN || signal == SIGTTOU) {
+    return {};
   }
   auto sent = child.pidfd().send_signal(signal);
   // ESRCH: it ended just now, as the next turn of the loop will see.
-  return sent || sent.error().is(ESRCH) ? Status() : sent;
+  if (!sent && !sent.error().is(ESRCH)) {
+    return sent;
+  }
+  if (signal == SIGTSTP) {
+    return stop(relay);
+  }
+  return signal == SIGCONT && relay ? relay->resume() : Status();
 }
 
 }  // namespace
@@ -71,6 +88,7 @@ Result<int> SignalFd::read() const {
 Result<sys::ExitStatus> wait_in_foreground(sys::Child& child, const SignalFd& signals,
                                            std::optional<terminal::Relay>& relay, const NotifyProxy* notify) {
   constexpr short kReadable = POLLIN | POLLHUP | POLLERR;
+  constexpr std::chrono::milliseconds kForegroundInterval{200};
   for (;;) {
     const bool pending = relay && relay->has_pending_input();
     std::array<pollfd, 5> polled = {{{.fd = signals.get(), .events = POLLIN, .revents = 0},
@@ -81,7 +99,11 @@ Result<sys::ExitStatus> wait_in_foreground(sys::Child& child, const SignalFd& si
                                       .revents = 0},
                                      {.fd = notify != nullptr ? notify->fd() : -1, .events = POLLIN, .revents = 0}}};
     const auto& [signal_events, process_events, input_events, terminal_events, notify_events] = polled;
-    TRY(sys::poll_events(polled, std::chrono::milliseconds(-1)));
+    const bool in_background = relay && relay->in_background();
+    TRY(sys::poll_events(polled, in_background ? kForegroundInterval : std::chrono::milliseconds(-1)));
+    if (in_background) {
+      TRY(relay->resume());
+    }
     // Each of them in every turn: a program that writes without end must not keep signals and input away.
     if (signal_events.revents != 0) {
       const int signal = TRY(signals.read());

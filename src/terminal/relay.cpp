@@ -1,8 +1,8 @@
 #include <berth/sys/file.hpp>
 #include <berth/sys/process.hpp>
+#include <berth/terminal/job_control.hpp>
 #include <berth/terminal/relay.hpp>
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@
 namespace berth::terminal {
 namespace {
 
-constexpr std::size_t kBufferSize = 16 * 1024;
+constexpr std::size_t kBufferSize = std::size_t{16} * 1024;
 // More reads than the kernel's buffer of a terminal has room for.
 constexpr int kMaxDrainReads = 64;
 
@@ -26,7 +26,7 @@ constexpr std::array kCrashes = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTR
 
 void restore_and_crash(int signal) {
   ::tcsetattr(STDIN_FILENO, TCSANOW, &settings_of_caller);
-  ::raise(signal);  // SA_RESETHAND: the default action, which ends this program
+  static_cast<void>(::raise(signal));  // SA_RESETHAND: the default action, which ends this program
 }
 
 void restore_in_crash(const termios& settings) {
@@ -42,42 +42,50 @@ void restore_in_crash(const termios& settings) {
 }  // namespace
 
 Result<Relay> Relay::start(sys::UniqueFd master, bool size_is_set) {
-  if (::fcntl(master.get(), F_SETFL, O_RDWR | O_NONBLOCK) < 0) {
-    return sys_fail(errno, "fcntl(terminal, O_NONBLOCK)");
-  }
+  TRY(sys::set_nonblocking(master.get()));
   Relay relay(std::move(master));
-  termios settings{};
-  if (::tcgetattr(STDIN_FILENO, &settings) < 0) {
-    return relay;  // stdin is a file or a pipe: there is nothing to put into raw mode
-  }
-  relay.saved_ = settings;
-  restore_in_crash(settings);
-  ::cfmakeraw(&settings);
-  if (::tcsetattr(STDIN_FILENO, TCSANOW, &settings) < 0) {
-    return sys_fail(errno, "tcsetattr(stdin)");
-  }
+  TRY(relay.make_raw());
   if (!size_is_set) {
     TRY(relay.resize());
   }
   return relay;
 }
 
+Status Relay::make_raw() {
+  // Where they were saved already, a shell may have changed them since: it does when a job stops.
+  termios settings = saved_.value_or(termios());
+  in_background_ = !is_foreground(STDIN_FILENO);
+  if (in_background_ || (!saved_ && ::tcgetattr(STDIN_FILENO, &settings) < 0)) {
+    return {};  // a terminal that is others' now; or a file or a pipe
+  }
+  saved_ = settings;
+  restore_in_crash(settings);
+  ::cfmakeraw(&settings);
+  if (::tcsetattr(STDIN_FILENO, TCSANOW, &settings) < 0) {
+    return sys_fail(errno, "tcsetattr(stdin)");
+  }
+  return {};
+}
+
 Relay::Relay(Relay&& other) noexcept
     : master_(std::move(other.master_)),
       saved_(std::exchange(other.saved_, std::nullopt)),
       pending_(std::move(other.pending_)),
-      input_open_(other.input_open_) {}
+      input_open_(other.input_open_),
+      in_background_(other.in_background_) {}
 
 Relay::~Relay() {
-  restore();
+  suspend();
 }
 
-void Relay::restore() {
+void Relay::suspend() {
   if (saved_) {
-    ::tcsetattr(STDIN_FILENO, TCSANOW, &*saved_);
+    if (is_foreground(STDIN_FILENO)) {
+      ::tcsetattr(STDIN_FILENO, TCSANOW, &*saved_);
+    }
     saved_.reset();
     for (const int signal : kCrashes) {
-      ::signal(signal, SIG_DFL);
+      static_cast<void>(::signal(signal, SIG_DFL));
     }
   }
 }
@@ -88,9 +96,14 @@ Status Relay::forward_input() {
   if (count < 0 && (errno == EINTR || errno == EAGAIN)) {
     return {};
   }
-  // EIO: a job in the background may not read its terminal. Like the end of a file, that ends the input alone.
+  // EIO: a job in the background may not read its terminal, or that was hung up, which ends the input alone.
   if (count < 0 && errno != EIO) {
     return sys_fail(errno, "read(stdin)");
+  }
+  if (count < 0 && !is_foreground(STDIN_FILENO)) {
+    suspend();
+    in_background_ = true;
+    return {};
   }
   if (count <= 0) {
     input_open_ = false;
@@ -141,13 +154,19 @@ Status Relay::drain_output() {
 
 Status Relay::resize() {
   struct winsize window {};
-  if (!saved_ || !master_.valid() || ::ioctl(STDIN_FILENO, TIOCGWINSZ, &window) < 0) {
+  const auto has_size = [&window](int fd) { return ::ioctl(fd, TIOCGWINSZ, &window) == 0; };
+  if (!master_.valid() || !(has_size(STDIN_FILENO) || has_size(STDOUT_FILENO) || has_size(STDERR_FILENO))) {
     return {};
   }
   if (::ioctl(master_.get(), TIOCSWINSZ, &window) < 0) {
     return sys_fail(errno, "ioctl(TIOCSWINSZ)");
   }
   return {};
+}
+
+Status Relay::resume() {
+  TRY(make_raw());
+  return saved_ ? resize() : Status();
 }
 
 }  // namespace berth::terminal

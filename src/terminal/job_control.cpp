@@ -1,0 +1,29 @@
+#include <berth/terminal/job_control.hpp>
+
+#include <signal.h>
+#include <unistd.h>
+
+namespace berth::terminal {
+
+bool is_foreground(int fd) {
+  const pid_t foreground = ::tcgetpgrp(fd);
+  return foreground < 0 || foreground == ::getpgrp();
+}
+
+void stop_as_job(int signal) {
+  sigset_t stop;
+  sigset_t before;
+  ::sigemptyset(&stop);
+  ::sigaddset(&stop, signal);
+  static_cast<void>(::raise(signal));
+  ::sigprocmask(SIG_UNBLOCK, &stop, &before);
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+}
+
+void await_foreground() {
+  if (!is_foreground(STDIN_FILENO)) {
+    stop_as_job(SIGTTOU);
+  }
+}
+
+}  // namespace berth::terminal
