@@ -57,6 +57,9 @@ def test_features(binary):
     assert "SCMP_ACT_ERRNO" in features["linux"]["seccomp"]["actions"]
     assert features["linux"]["cgroup"]["v1"] is True
     assert features["linux"]["cgroup"]["v2"] is True
+    assert features["annotations"]["berth.version"] in call(binary, "--version").stdout.splitlines()[0]
+    assert f'libseccomp: {features["annotations"]["io.github.seccomp.libseccomp.version"]}' in call(binary, "-v").stdout
+    assert features["potentiallyUnsafeConfigAnnotations"] == ["org.systemd.property.", "run.oci."]
 
 
 def test_spec_writes_a_configuration(binary, tmp_path):

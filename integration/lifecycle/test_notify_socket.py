@@ -50,6 +50,23 @@ def test_run_in_the_foreground(container, bundle, manager):
         assert process.wait(5) == 137
 
 
+def test_barrier_of_the_container(container, bundle, manager):
+    """sd_notify_barrier(3): it goes on when the manager, not the one in between, has closed what it sent."""
+    made = notifying(bundle, ("READY=1", "BARRIER=1"))
+    output = made.file("output")
+    with container(made) as box, open(output, "r+b") as out:
+        process = box.background(env=manager.environment(), stdout=out)
+        assert manager.receive()[0] == "READY=1"
+        data, fds, _, _ = socket.recv_fds(manager.socket, 4096, 4)
+        assert data == b"BARRIER=1" and len(fds) == 1
+        time.sleep(0.3)
+        assert open(output).read() == ""
+        os.close(fds[0])
+        wait_until(lambda: open(output).read() == "passed\n", what="the end of the barrier")
+        box.must("kill", "KILL")
+        assert process.wait(5) == 137
+
+
 def test_start_waits_until_the_container_is_ready(container, bundle, manager):
     with container(notifying(bundle)) as box:
         box.must("create", env=manager.environment())

@@ -213,6 +213,33 @@ int copy_stdin() {
 
 int wait_for_ever();
 
+/// sd_notify_barrier(3): the message goes with a pipe, and whoever has seen all messages before it closes that.
+int notify_barrier(int fd, const sockaddr_un& address) {
+  int ends[2];
+  if (pipe(ends) < 0) {
+    return -1;
+  }
+  char text[] = "BARRIER=1";
+  iovec data{text, sizeof text - 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  sockaddr_un to = address;
+  msghdr message{&to, sizeof to, &data, 1, control, sizeof control, 0};
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(header), &ends[1], sizeof(int));
+  const ssize_t sent = sendmsg(fd, &message, 0);
+  close(ends[1]);
+  char nothing = 0;
+  if (sent < 0 || read(ends[0], &nothing, 1) != 0) {
+    return -1;
+  }
+  std::puts("passed");
+  std::fflush(stdout);
+  return 0;
+}
+
 /// sd_notify(3) of each message, then waits.
 int notify(char** messages) {
   sockaddr_un address{};
@@ -221,7 +248,10 @@ int notify(char** messages) {
   std::snprintf(address.sun_path, sizeof address.sun_path, "%s", path != nullptr ? path : "");
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   for (char** message = messages; *message != nullptr; ++message) {
-    if (sendto(fd, *message, std::strlen(*message), 0, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0) {
+    const bool barrier = std::strcmp(*message, "BARRIER=1") == 0;
+    const auto* to = reinterpret_cast<const sockaddr*>(&address);
+    if ((barrier ? notify_barrier(fd, address) : sendto(fd, *message, std::strlen(*message), 0, to, sizeof address)) <
+        0) {
       std::fprintf(stderr, "%s: errno %d\n", address.sun_path, errno);
       return 1;
     }

@@ -31,6 +31,7 @@
 #include "cli/matching_containers.hpp"
 #include "cli/output.hpp"
 #include "cli/request.hpp"
+#include "cli/version.hpp"
 
 namespace berth::cli {
 namespace {
@@ -130,6 +131,12 @@ Status change_mounts(const container::StateStore& store, const Request& request)
                                         : container::remove_mounts(store, request.id(), std::move(mounts));
 }
 
+Status print_features() {
+  spec::Features features = plan::features();
+  features.annotations = build_annotations();
+  return print(spec::features_json(features) + "\n");
+}
+
 Status print_events(const container::StateStore& store, const Request& request) {
   const auto print_line = [](const std::string& event) { return print(event + "\n"); };
   return request.stats ? container::print_statistics(store, request.id(), print_line)
@@ -186,7 +193,7 @@ Result<int> perform(const Request& request) {
       TRY(write_default_config(request));
       break;
     case Command::kFeatures:
-      TRY(print(spec::features_json(plan::features()) + "\n"));
+      TRY(print_features());
       break;
   }
   return 0;

@@ -34,8 +34,9 @@ spec::Features features() {
   features.idmapped_mounts = true;
   features.intel_rdt = true;
   features.net_devices = true;
-  // These change what a container may do, as said in lower_annotations() and lower_seccomp().
-  features.unsafe_annotations = {"run.oci."};
+  // These change what a container may do, as said in lower_annotations() and lower_seccomp(), or the unit of its
+  // cgroup.
+  features.unsafe_annotations = {"org.systemd.property.", "run.oci."};
   features.memory_policy_modes = names(kMemoryPolicyModes);
   features.memory_policy_flags = names(kMemoryPolicyFlags);
   return features;

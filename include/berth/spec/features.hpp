@@ -31,7 +31,7 @@ struct Features {
   bool net_devices = false;
   std::vector<std::string_view> memory_policy_modes;
   std::vector<std::string_view> memory_policy_flags;
-  std::vector<std::pair<std::string_view, std::string_view>> annotations;
+  std::vector<std::pair<std::string_view, std::string>> annotations;  ///< what this build is
   std::vector<std::string_view> unsafe_annotations;
 };
 
