@@ -136,6 +136,18 @@ def test_arguments_of_an_engine_beside_those_of_its_configuration(runtime, tmp_p
     assert json.loads(second.read_text())["msg"]
 
 
+@pytest.mark.parametrize("namespace, user, own", [("user", "somebody", True), ("user", "root", False), ("no", "somebody", False)])
+def test_root_of_a_user_in_a_namespace(binary, tmp_path, namespace, user, own):
+    """`unshare --map-root-user` or an engine without privilege: /run is not to be written to."""
+    prefix = ["unshare", "--user", "--map-root-user"] if namespace == "user" else []
+    os.mkdir(tmp_path / "berth")
+    os.mkdir(tmp_path / "berth" / "named")  # a container whose creation was interrupted
+    done = subprocess.run([*prefix, binary, "list", "-q"], capture_output=True, text=True, check=False,
+                          env={"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(tmp_path), "USER": user})
+    assert done.returncode == 0, done
+    assert ("named" in done.stdout) == own
+
+
 def test_relative_root(binary, tmp_path):
     made = subprocess.run([binary, "--root", "here", "list"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (made.returncode, made.stderr) == (0, "")

@@ -2,11 +2,14 @@
 
 import json
 import os
+import select
 import subprocess
+import time
 
 import pytest
 
 from harness import libc
+from harness.runtime import exit_status
 
 
 def test_bundle_is_the_working_directory_by_default(bundle, container):
@@ -75,6 +78,43 @@ def test_closed_stdio(bundle, container, tmp_path, closed):
         assert run_with(closed, box, log=str(log)).returncode == 1
     record, = log.read_text().splitlines()
     assert json.loads(record)["level"] == "error"
+
+
+def end_of_stream(fd, seconds=5):
+    """Waits until nobody has the other end any more."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if select.select([fd], [], [], 0.05)[0] and not os.read(fd, 65536):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("command", ["create", "run", "exec"])
+def test_nobody_but_the_container_holds_its_output(bundle, container, command):
+    """Callers wait for the end of the stream, which comes with the end of the process."""
+    read, write = os.pipe()
+    output = {"stdout": write, "stderr": write}
+    with container(bundle("sleep")) as box:
+        if command == "run":
+            box.must("run", "--detach", **output)
+        elif command == "create":
+            box.must("create", **output)
+            box.must("start")
+        else:
+            box.must("run", "--detach")
+            pid_file = box.bundle.file("pid")
+            assert box.runtime("exec", "--detach", "--pid-file", pid_file, box.id, "/probe", "exit", "0", **output).ok
+            with open(pid_file) as file:
+                assert exit_status(int(file.read())) == 0
+        os.close(write)
+        pid = box.pid
+        if command != "exec":
+            assert not end_of_stream(read, 0.3)
+            box.must("kill", "KILL")
+        assert end_of_stream(read)
+        os.close(read)
+        box.kill("KILL")
+        assert exit_status(pid) == 137
 
 
 def test_new_session_keyring(report):

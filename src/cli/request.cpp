@@ -25,9 +25,20 @@
 namespace berth::cli {
 namespace {
 
+// Whether root is one of a user namespace that somebody else made for himself, as in runc: $USER says so.
+bool is_root_by_mapping() {
+  constexpr std::size_t kMaxMap = 4096;
+  const char* user = std::getenv("USER");
+  if (user == nullptr || *user == '\0' || std::string_view(user) == "root") {
+    return false;
+  }
+  const auto map = sys::read_file(AT_FDCWD, "/proc/self/uid_map", kMaxMap);
+  return map && map->find("4294967295") == std::string::npos;
+}
+
 std::string default_root() {
   const char* runtime_directory = std::getenv("XDG_RUNTIME_DIR");
-  if (::geteuid() != 0 && runtime_directory != nullptr && *runtime_directory != '\0') {
+  if (runtime_directory != nullptr && *runtime_directory != '\0' && (::geteuid() != 0 || is_root_by_mapping())) {
     return std::string(runtime_directory) + "/berth";
   }
   return "/run/berth";
