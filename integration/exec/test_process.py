@@ -101,6 +101,13 @@ def test_process_document(running, tmp_path):
         assert seen.file("/proc/self/oom_score_adj").strip() == "321"
 
 
+def test_program_of_the_document(running, tmp_path):
+    """What follows the id does not replace it."""
+    document = process_file(tmp_path, args=["/probe", "exit", "6"])
+    with running() as box:
+        assert box.runtime("exec", "--process", document, box.id, "/probe", "exit", "7").status == 6
+
+
 def test_flags_replace_what_the_configuration_says(running):
     with running() as box:
         flags = ["--cwd", "/tmp", "-e", "A=1", "--env", "TERM=dumb", "-u", "12:34", "-g", "7", "-g", "8,9",

@@ -1,6 +1,7 @@
 """kill: signals by name and number, to the first process or all."""
 
 import signal
+import subprocess
 
 import pytest
 
@@ -91,3 +92,13 @@ def test_kill_of_a_paused_container(container, bundle):
         box.must("kill", "KILL")
         box.resume()
         assert exit_status(pid) == 128 + signal.SIGKILL
+
+
+def test_process_that_ends_just_then(container, bundle):
+    """Between the look at it and the signal: CRI-O takes these words, case and all, for an end that it need not report."""
+    with container(bundle("sleep")) as box:
+        box.must("create")
+        done = subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", "inject=pidfd_send_signal:error=ESRCH",
+                               *box.runtime.command("kill", box.id, "TERM")], capture_output=True, text=True, check=False,
+                              preexec_fn=lambda: box.runtime.view.enter("/"))
+        assert (done.returncode, done.stderr) == (1, f'berth: kill "{box.id}": container not running\n')

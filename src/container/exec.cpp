@@ -73,8 +73,12 @@ Result<Execution> plan_execution(const ExecRequest& request, const ContainerDire
     config.process->terminal = false;
     config.process->console_size.reset();
   }
+  ProcessFlags flags = request.flags;
+  if (!request.process_file.empty()) {
+    flags.args.clear();  // the document has them, as in runc and crun
+  }
   Execution execution;
-  execution.user_name = TRY(apply_flags(request.flags, *config.process));
+  execution.user_name = TRY(apply_flags(flags, *config.process));
   const plan::HostFacts facts{
       .capabilities = TRY(security::known_capabilities()), .euid = ::geteuid(), .rootless = request.rootless};
   execution.plan = TRY(plan::lower_exec(config, facts));

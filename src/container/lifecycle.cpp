@@ -144,7 +144,11 @@ Status kill(const StateStore& store, const std::string& id, int signal, bool all
   if (!locked.observation.process) {
     return wrong_state("container not running", status);
   }
-  TRY(locked.observation.process->send_signal(signal));
+  auto sent = locked.observation.process->send_signal(signal);
+  if (!sent) {
+    // It ended, and was reaped, just now. CRI-O knows these words; the kernel's are spelled differently.
+    return sent.error().is(ESRCH) ? wrong_state("container not running", ContainerStatus::kStopped) : sent;
+  }
   // On cgroup v1 a frozen process does not even end by SIGKILL.
   return status == ContainerStatus::kPaused && signal == SIGKILL ? cgroup.thaw() : Status();
 }
