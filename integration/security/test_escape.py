@@ -1,5 +1,6 @@
 """Ways out of a container that runtimes have left open."""
 
+import errno
 import os
 import re
 import signal
@@ -206,6 +207,23 @@ def test_executable_of_a_waiting_berth_stays_read_only(bundle, container):
                 os.open(again, os.O_WRONLY)
         finally:
             os.close(fd)
+
+
+def test_waiting_process_is_closed_to_its_equals(bundle, container):
+    """In the host's pid namespace, containers see the process of another that waits for `start`. One with the same user
+    and capabilities, of which none is CAP_SYS_PTRACE, could trace it, and run code that no filter confines."""
+    def change(config):
+        config["linux"]["namespaces"] = [n for n in config["linux"]["namespaces"] if n["type"] != "pid"]
+
+    with container(bundle("sleep", change=change)) as waiting:
+        waiting.must("create")
+        memory = f"/proc/{waiting.pid}/maps"
+        with container(bundle("report", "--read", memory, change=change)) as other:
+            assert other.run().report.file(memory) == errno.EACCES
+        waiting.must("start")
+        wait_until(lambda: "memfd" not in os.readlink(f"/proc/{waiting.pid}/exe"))
+        with container(bundle("report", "--read", memory, change=change)) as other:
+            assert "/probe" in other.run().report.file(memory)
 
 
 def test_no_abstract_socket_of_ours(bundle, container):

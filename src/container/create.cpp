@@ -71,11 +71,9 @@ Result<Bundle> load_bundle(const CreateRequest& request) {
 }
 
 // Whether programs of the container can look at its process before that executes the trampoline.
-bool needs_sealed_self(const plan::ContainerPlan& plan, bool waits_for_start) {
+bool needs_sealed_self(const plan::ContainerPlan& plan) {
   const bool has_listener = plan.seccomp && !plan.seccomp->listener_path.empty();
-  const bool has_label = !plan.process.selinux_label.empty() || !plan.process.apparmor_profile.empty();
-  return plan.namespaces.joins(CLONE_NEWPID) || !plan.hooks.start_container.empty() ||
-         (has_listener && (waits_for_start || has_label));
+  return plan.namespaces.joins(CLONE_NEWPID) || !plan.hooks.start_container.empty() || has_listener;
 }
 
 std::string now_rfc3339() {
@@ -278,7 +276,7 @@ Status commit(Creation& creation, const CreateRequest& request, const Bundle& bu
   return committed;
 }
 
-Result<Bundle> prepare(const CreateRequest& request, bool detached, bool waits_for_start) {
+Result<Bundle> prepare(const CreateRequest& request, bool detached) {
   TRY(check_id(request.id));
   TRY(take_descriptors(request.passed));
   Bundle bundle = TRY(load_bundle(request));
@@ -286,7 +284,7 @@ Result<Bundle> prepare(const CreateRequest& request, bool detached, bool waits_f
   if (bundle.plan.process.terminal && request.console_socket.empty()) {
     terminal::await_foreground();  // before anything is made
   }
-  if (needs_sealed_self(bundle.plan, waits_for_start)) {
+  if (needs_sealed_self(bundle.plan)) {
     TRY(launch::ensure_sealed_self(request.argv));
   }
   return bundle;
@@ -302,7 +300,7 @@ void tell_of_notify_socket(const StateStore& store, const std::string& id, plan:
 }  // namespace
 
 Status create(const StateStore& store, const CreateRequest& request) {
-  Bundle bundle = TRY(prepare(request, true, true));
+  Bundle bundle = TRY(prepare(request, true));
   tell_of_notify_socket(store, request.id, bundle.plan);
   Creation creation = TRY(build(store, request, bundle, true));
   TRY(commit(creation, request, bundle, true));
@@ -311,7 +309,7 @@ Status create(const StateStore& store, const CreateRequest& request) {
 }
 
 Result<int> run(const StateStore& store, const RunRequest& request) {
-  Bundle bundle = TRY(prepare(request.create, request.detach, false));
+  Bundle bundle = TRY(prepare(request.create, request.detach));
   tell_of_notify_socket(store, request.create.id, bundle.plan);
   const SignalFd signals = TRY(SignalFd::for_forwarding());
   Creation creation = TRY(build(store, request.create, bundle, false));

@@ -143,9 +143,12 @@ Result<LaunchedProcess> launch(const plan::ContainerPlan& plan, cgroup::Cgroup& 
   const ns::SpawnPlan spawn_plan = ns::plan_spawn(plan.namespaces);
   const ns::NamespaceSet namespaces = TRY(ns::NamespaceSet::open(plan.namespaces.joined));
   const cgroup::View cgroup_view = TRY(cgroup::view(cgroup.placement()));
-  if (!plan.namespaces.joined.empty()) {
-    // CVE-2016-9962: processes of a joined namespace could trace the new one and take what it has open. Before the
-    // clone, so that there is no moment in which they can.
+  // Whoever has the ids and the capabilities of a process may trace it and open its /proc files: the new one's once it
+  // has given up what the container must not have, when those of a joined pid namespace, and of any container in the
+  // host's, can take its descriptors (CVE-2016-9962) and its executable, which is the host's file (CVE-2019-5736).
+  // Before the clone, so that there is no moment in which they can. An unprivileged user could not write the id maps of
+  // such a process; the user namespace, which is a new one then, keeps the others away.
+  if (!plan.namespaces.joined.empty() || ::geteuid() == 0) {
     TRY(sys::set_undumpable());
   }
   InitContext context{.plan = plan,

@@ -202,8 +202,6 @@ static void set_label(const struct state* state, char* const* file_and_text, int
 
 // The process that the container sees begins here. CLONE_PARENT: it is the supervisor's child, as this one is.
 static void fork_into_namespace(const struct state* state) {
-  // A process of the container with CAP_SYS_PTRACE may look at it all the same; there is nothing to be seen.
-  control_process(PR_SET_DUMPABLE, 0);
   int pidfd = -1;
   struct clone_args arguments = {CLONE_PARENT | CLONE_PIDFD, (unsigned long)&pidfd, 0, 0, 0, 0, 0, 0, 0, 0, 0};
   const long pid = CALL2(clone3, &arguments, sizeof arguments);
@@ -366,6 +364,11 @@ __attribute__((used, noreturn)) void trampoline(const long* stack) {
   state.start_socket = read_number(&numbers);
   state.procfs = read_number(&numbers);
 
+  if (state.phases != 0) {
+    // It waits without filter and label, and execve(2) has made it dumpable: who has the same ids and capabilities could
+    // take it over. With no phase a filter is loaded that may forbid this call, and the program is executed at once.
+    control_process(PR_SET_DUMPABLE, 0);
+  }
   if ((state.phases & kSetsSelinuxLabel) != 0) {
     set_label(&state, program, kSelinuxLabelFailed);
     program += 2;

@@ -208,6 +208,7 @@ Status RootfsBuilder::seal() {
   if (plan_.readonly) {
     TRY(sys::root_set_attributes(readonly_attribute(), false));
   }
+  procfs_.reset();
   return kept_.close_all();
 }
 
