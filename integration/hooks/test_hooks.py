@@ -108,14 +108,13 @@ def test_start_container_runs_in_the_container(hooked, container):
     assert int(lines(log)[0].split()[1]) < 20
 
 
-def test_start_container_does_not_reach_the_host_s_binary(hooked, container, binary):
-    """The hook is a program of the container beside the process that still is the runtime (CVE-2019-5736)."""
-    made, log = hooked("exit", 0, startContainer=hook("/bin/busybox readlink /proc/1/exe > /log"))
+def test_start_container_does_not_reach_the_host_s_binary(hooked, container):
+    """The hook is a program of the container beside the process that still is the runtime (CVE-2019-5736). It has no
+    capability that the container has not, and may not look."""
+    made, log = hooked("exit", 0, startContainer=hook("/bin/busybox readlink /proc/1/exe > /log; echo $? >> /log"))
     with container(made) as box:
         box.must("run")
-    exe, = lines(log)
-    # A sealed memory file, or the root of a read-only mount that has no place.
-    assert exe != binary and (exe == "/" or exe.startswith("/memfd:")), exe
+    assert lines(log) == ["1"]
 
 
 def test_environment_is_exactly_the_hook_s(hooked, container):

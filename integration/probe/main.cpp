@@ -7,6 +7,7 @@
 //   probe notify MESSAGE...     sends each to $NOTIFY_SOCKET and waits
 //   probe watch DEVICE INODE TEXT   looks into every new process for what is the host's (see watch.cpp)
 //   probe hold-exe              keeps /proc/1/exe by an O_PATH descriptor and tries for a second to open it for writing
+//   probe seize                 tries to trace every new process (see seize.cpp)
 //   probe write FILE [TEXT] | echo [TEXT...] | cat   stdin to stdout
 #include <fcntl.h>
 #include <signal.h>
@@ -299,6 +300,9 @@ int main(int count, char** arguments, char** environment) {
   }
   if (is("watch") && count == 5) {
     return probe::watch(arguments + 2);
+  }
+  if (is("seize")) {
+    return probe::seize();
   }
   if (is("notify")) {
     return notify(arguments + 2);

@@ -21,4 +21,11 @@ int attempt(const char* attempt);
 /// and inode of the host's root, and a text of the caller's environment.
 int watch(char** arguments);
 
+/// Traces every new process that it may, until SIGUSR1 comes; then prints what those were, each as
+/// `EXECUTABLE filtered` or `EXECUTABLE free` (of a seccomp filter).
+int seize();
+
+/// The pid that was given last in this namespace: the last word of /proc/loadavg.
+int last_pid();
+
 }  // namespace probe

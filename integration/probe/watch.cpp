@@ -75,7 +75,8 @@ void look_at_environment(int process, const Host& host, std::set<std::string>& f
   close(fd);
 }
 
-// The pid that was given last in this namespace: the last word of /proc/loadavg.
+}  // namespace
+
 int last_pid() {
   char text[128] = {};
   const int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
@@ -84,8 +85,6 @@ int last_pid() {
   const char* last = length > 0 ? std::strrchr(text, ' ') : nullptr;
   return last != nullptr ? std::atoi(last) : 0;
 }
-
-}  // namespace
 
 int watch(char** arguments) {
   const Host host{std::strtoull(arguments[0], nullptr, 10), std::strtoull(arguments[1], nullptr, 10), arguments[2]};

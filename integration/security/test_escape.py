@@ -209,21 +209,45 @@ def test_executable_of_a_waiting_berth_stays_read_only(bundle, container):
             os.close(fd)
 
 
+def in_the_hosts_pid_namespace(config):
+    """With a filter that needs no capability."""
+    config["linux"]["namespaces"] = [n for n in config["linux"]["namespaces"] if n["type"] != "pid"]
+    config["process"]["noNewPrivileges"] = True
+    config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"],
+                                  "syscalls": [{"names": ["reboot"], "action": "SCMP_ACT_ERRNO"}]}
+
+
 def test_waiting_process_is_closed_to_its_equals(bundle, container):
     """In the host's pid namespace, containers see the process of another that waits for `start`. One with the same user
     and capabilities, of which none is CAP_SYS_PTRACE, could trace it, and run code that no filter confines."""
-    def change(config):
-        config["linux"]["namespaces"] = [n for n in config["linux"]["namespaces"] if n["type"] != "pid"]
-
-    with container(bundle("sleep", change=change)) as waiting:
+    with container(bundle("sleep", change=in_the_hosts_pid_namespace)) as waiting:
         waiting.must("create")
         memory = f"/proc/{waiting.pid}/maps"
-        with container(bundle("report", "--read", memory, change=change)) as other:
+        with container(bundle("report", "--read", memory, change=in_the_hosts_pid_namespace)) as other:
             assert other.run().report.file(memory) == errno.EACCES
         waiting.must("start")
         wait_until(lambda: "memfd" not in os.readlink(f"/proc/{waiting.pid}/exe"))
-        with container(bundle("report", "--read", memory, change=change)) as other:
+        with container(bundle("report", "--read", memory, change=in_the_hosts_pid_namespace)) as other:
             assert "/probe" in other.run().report.file(memory)
+
+
+def test_no_moment_for_a_tracer(bundle, container, tmp_path):
+    """As above, by an attacker who is fast enough for the moment between the trampoline's exec, which makes it dumpable,
+    and its first call. What it may trace, at any time, is the container's program under its filter."""
+    with container(bundle("seize", change=in_the_hosts_pid_namespace)) as attacker:
+        with open(tmp_path / "found", "w") as output:
+            attacker.must("run", "--detach", stdout=output)
+        wait_until(lambda: (tmp_path / "found").read_text())
+        victim = bundle("sleep", change=in_the_hosts_pid_namespace)
+        for _ in range(20):
+            with container(victim) as box:
+                box.must("create")
+                box.must("start")
+        for _ in range(20):
+            attacker.must("exec", "/probe", "exit", "0")
+        attacker.must("kill", "USR1")
+        attacker.wait_status("stopped")
+    assert set((tmp_path / "found").read_text().splitlines()) == {"ready", "/probe filtered"}
 
 
 def test_no_abstract_socket_of_ours(bundle, container):

@@ -117,9 +117,11 @@ Status ContainerProcess::drop_privileges() {
     TRY(sys::process_control(PR_SET_NO_NEW_PRIVS, 1, 0, "PR_SET_NO_NEW_PRIVS"));
   }
   constexpr std::uint64_t kAdmin = std::uint64_t{1} << CAP_SYS_ADMIN;
-  return security::apply_credentials(
+  TRY(security::apply_credentials(
       process_.user, capabilities,
-      {.capabilities = prepared_.filter_needs_admin ? kAdmin : 0, .over_exec = prepared_.trampoline.valid()});
+      {.capabilities = prepared_.filter_needs_admin ? kAdmin : 0, .over_exec = prepared_.trampoline_confines()}));
+  // A change of the user makes the process dumpable where the sysctl fs.suid_dumpable says so.
+  return sys::set_undumpable();
 }
 
 Status ContainerProcess::enter_working_directory() {

@@ -42,6 +42,8 @@ struct ProcessContext {
   bool filter_needs_admin = false;     ///< CAP_SYS_ADMIN is kept until the filter is loaded
   bool trampoline_takes_over = false;  ///< as soon as nothing is left but to wait, to load the filter and to execute
   bool is_first = false;               ///< of a new pid namespace: nobody else is there who could look at it
+  /// Whether the trampoline loads the filter and gives up the last capabilities.
+  [[nodiscard]] bool trampoline_confines() const { return trampoline.valid() && !notifies; }
 };
 
 /// The context of a process of `process`. `filter` must outlive it.

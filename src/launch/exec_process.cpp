@@ -118,12 +118,6 @@ Status ExecProcess::set_attributes() {
   return procattr::apply_inherited(process_);
 }
 
-Status ExecProcess::drop_privileges() {
-  TRY(ContainerProcess::drop_privileges());
-  // A change of the user makes the process dumpable where the sysctl fs.suid_dumpable says so.
-  return sys::set_undumpable();
-}
-
 Status ExecProcess::hand_over() {
   if (!prepared_.trampoline_takes_over) {
     return {};

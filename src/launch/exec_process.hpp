@@ -33,7 +33,6 @@ class ExecProcess : public ContainerProcess {
   Status find_user();
   Status open_terminal();
   Status set_attributes();
-  Status drop_privileges();
   Status hand_over();
   Status enter_pid_namespace();
   Status lead_session();

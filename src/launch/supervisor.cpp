@@ -86,7 +86,7 @@ Result<ProcessContext> make_process_context(const plan::Process& process, const 
   if (!context.notifies || (process.selinux_label.empty() && process.apparmor_profile.empty())) {
     context.trampoline =
         TRY(make_trampoline(filter, process.capabilities.value_or(plan::Capabilities{}), context.filter_needs_admin));
-    context.trampoline_takes_over = !context.notifies;
+    context.trampoline_takes_over = context.trampoline_confines();
   }
   return context;
 }

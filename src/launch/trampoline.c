@@ -302,33 +302,54 @@ static void announce(const struct state* state, const char* path, const char* do
   }
 }
 
+struct capability_sets {
+  struct __user_cap_header_struct header;
+  struct __user_cap_data_struct words[_LINUX_CAPABILITY_U32S_3];
+};
+
+// What the program may have of what there is.
+static void find_capabilities(const struct state* state, struct capability_sets* sets) {
+  sets->header = (struct __user_cap_header_struct){_LINUX_CAPABILITY_VERSION_3, 0};
+  const long result = CALL2(capget, &sets->header, sets->words);
+  if (result < 0) {
+    fail(state, kCapabilitiesFailed, result);
+  }
+  // This program's own exec has taken what no program could have kept: what is gone cannot be asked for.
+  for (unsigned index = 0; index < _LINUX_CAPABILITY_U32S_3; ++index) {
+    struct __user_cap_data_struct* word = &sets->words[index];
+    word->permitted &= plan.permitted[index];
+    word->effective &= plan.effective[index] & word->permitted;
+    word->inheritable = plan.inheritable[index];
+  }
+}
+
+static void set_capabilities(const struct state* state, struct capability_sets* sets) {
+  const long result = CALL2(capset, &sets->header, sets->words);
+  if (result < 0) {
+    fail(state, kCapabilitiesFailed, result);
+  }
+}
+
+static void load_filter(const struct state* state) {
+  struct sock_fprog program = {(unsigned short)plan.filter_length, (struct sock_filter*)(&plan + 1)};
+  const long result = CALL3(seccomp, SECCOMP_SET_MODE_FILTER, plan.filter_flags, &program);
+  if (result != 0) {  // positive: a thread that SECCOMP_FILTER_FLAG_TSYNC could not take along
+    fail(state, kFilterFailed, result < 0 ? result : -EBUSY);
+  }
+}
+
+// As few calls as can be are made under the filter: it may forbid them.
 static void confine(const struct state* state) {
-  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
-  if (plan.trims_capabilities != 0) {
-    const long result = CALL2(capget, &header, sets);
-    if (result < 0) {
-      fail(state, kCapabilitiesFailed, result);
-    }
-    // This program's own exec has taken what no program could have kept: what is gone cannot be asked for.
-    for (unsigned word = 0; word < _LINUX_CAPABILITY_U32S_3; ++word) {
-      sets[word].permitted &= plan.permitted[word];
-      sets[word].effective &= plan.effective[word] & sets[word].permitted;
-      sets[word].inheritable = plan.inheritable[word];
-    }
+  struct capability_sets sets;
+  find_capabilities(state, &sets);
+  if (plan.filter_needs_admin == 0) {
+    set_capabilities(state, &sets);
   }
   if (plan.filter_length != 0) {
-    struct sock_fprog program = {(unsigned short)plan.filter_length, (struct sock_filter*)(&plan + 1)};
-    const long result = CALL3(seccomp, SECCOMP_SET_MODE_FILTER, plan.filter_flags, &program);
-    if (result != 0) {  // positive: a thread that SECCOMP_FILTER_FLAG_TSYNC could not take along
-      fail(state, kFilterFailed, result < 0 ? result : -EBUSY);
-    }
+    load_filter(state);
   }
-  if (plan.trims_capabilities != 0) {
-    const long result = CALL2(capset, &header, sets);
-    if (result < 0) {
-      fail(state, kCapabilitiesFailed, result);
-    }
+  if (plan.filter_needs_admin != 0) {
+    set_capabilities(state, &sets);
   }
 }
 

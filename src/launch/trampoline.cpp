@@ -97,9 +97,9 @@ Error failure(int what, int errnum, const ExecAnnouncement& announcement) {
 }  // namespace
 
 Result<sys::UniqueFd> make_trampoline(const security::FilterProgram* filter, const plan::Capabilities& capabilities,
-                                      bool trims_capabilities) {
+                                      bool filter_needs_admin) {
   trampoline_plan plan{};
-  plan.trims_capabilities = trims_capabilities ? 1 : 0;
+  plan.filter_needs_admin = filter_needs_admin ? 1 : 0;
   split(capabilities.effective, plan.effective);
   split(capabilities.permitted, plan.permitted);
   split(capabilities.inheritable, plan.inheritable);

@@ -14,7 +14,7 @@ enum {
   kAwaitsCommit = 1U << 6U,
   kAwaitsStart = 1U << 7U,  // on a new connection to the start socket
   kAnnounces = 1U << 8U,    // says Executing
-  kConfines = 1U << 9U,     // loads the filter of the plan and gives up what that needed
+  kConfines = 1U << 9U,     // loads the plan's filter and gives up the capabilities that were kept until here
 };
 
 // What failed, in the message TrampolineFailed; then comes errno, an int.
@@ -44,7 +44,7 @@ enum {
 struct trampoline_plan {
   __u64 filter_flags;
   __u32 filter_length;       // instructions; 0: no filter
-  __u32 trims_capabilities;  // 1: the filter needed more of them than the program may have
+  __u32 filter_needs_admin;  // 1: to load it takes CAP_SYS_ADMIN, so that no capability is given up before
   __u32 effective[2];
   __u32 permitted[2];
   __u32 inheritable[2];

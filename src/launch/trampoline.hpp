@@ -16,10 +16,10 @@
 
 namespace berth::launch {
 
-/// The sealed memory file that holds the trampoline and, for its step kConfines, the filter (null: none) and, with
-/// `trims_capabilities`, the sets that the filter's loading needs and the program may not have.
+/// The sealed memory file that holds the trampoline and, for its step kConfines, the filter (null: none) and the
+/// program's capability sets. With `filter_needs_admin` they are set after the filter is loaded, else before.
 Result<sys::UniqueFd> make_trampoline(const security::FilterProgram* filter, const plan::Capabilities& capabilities,
-                                      bool trims_capabilities);
+                                      bool filter_needs_admin);
 
 /// argv and envp in the form that execve(2) takes, made while memory may still be allocated.
 class ExecVectors {

@@ -153,16 +153,18 @@ Status become_namespace_root(bool keep_groups) {
 
 Status apply_credentials(const plan::User& user, const plan::Capabilities& capabilities, const KeptCapabilities& kept) {
   const std::uint64_t known = TRY(known_capabilities());
-  const std::uint64_t kept_over_exec = kept.over_exec ? kept.capabilities : 0;
-  if (kept_over_exec != 0) {
+  std::uint64_t kept_over_exec = 0;
+  if (kept.over_exec) {
     // What is no longer in the bounding set cannot become inheritable.
     sys::CapabilitySets sets = TRY(sys::get_capabilities());
+    kept_over_exec = kept.capabilities | (sets.permitted & bit(CAP_SYS_PTRACE));
     sets.inheritable |= kept_over_exec;
     TRY(set_capability_sets(sets));
   }
+  const std::uint64_t all_kept = kept.capabilities | kept_over_exec;
   // First, while CAP_SETPCAP is still there. Dropping one that is absent already costs as much as looking.
   TRY(for_each_capability(known & ~capabilities.bounding, drop_from_bounding_set));
-  const std::uint64_t permitted = capabilities.permitted | kept.capabilities;
+  const std::uint64_t permitted = capabilities.permitted | all_kept;
   if (user.uid != 0 && permitted != 0) {
     // Else leaving uid 0 would clear the permitted set; exec takes the flag back.
     TRY(sys::process_control(PR_SET_KEEPCAPS, 1, 0, "PR_SET_KEEPCAPS"));
@@ -171,7 +173,7 @@ Status apply_credentials(const plan::User& user, const plan::Capabilities& capab
   // With an empty list too: the caller's groups are not the container's (CVE-2022-2989, CVE-2022-36109).
   TRY(user.keep_groups ? Status() : set_supplementary_groups(user.additional_gids));
   TRY(set_user_id(user.uid));
-  TRY(set_capability_sets({.effective = capabilities.effective | kept.capabilities,
+  TRY(set_capability_sets({.effective = capabilities.effective | all_kept,
                            .permitted = permitted,
                            .inheritable = capabilities.inheritable | kept_over_exec}));
   TRY(set_ambient(capabilities.inheritable | kept_over_exec, capabilities.ambient | kept_over_exec));

@@ -18,7 +18,10 @@ Status become_namespace_root(bool keep_groups);
 /// Capabilities that a process keeps beyond those of its plan, for a while.
 struct KeptCapabilities {
   std::uint64_t capabilities = 0;  ///< mask
-  bool over_exec = false;          ///< over the exec of another program of ours too: inheritable and ambient
+  /// Over the exec of another program of ours too: inheritable and ambient. With them CAP_SYS_PTRACE, if this process
+  /// has it: execve(2) makes a process dumpable, and whoever has its ids and all its capabilities may trace it
+  /// (ptrace(2), "Ptrace access mode checking") before that program can make itself undumpable.
+  bool over_exec = false;
 };
 
 /// Gives up everything that the container's program must not have, in the only order that works: bounding set,

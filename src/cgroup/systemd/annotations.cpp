@@ -1,6 +1,7 @@
 // Unit properties in annotations, by the GVariant text format (gvariant-text(7) of GLib).
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <optional>
 
 #include "cgroup/systemd/unit_properties.hpp"
@@ -90,18 +91,23 @@ class ValueParser {
   std::optional<BusValue> number() {
     skip_spaces();
     T value{};
-    std::from_chars_result parsed{};
+    const char* end = nullptr;
     if constexpr (std::is_floating_point_v<T>) {
-      parsed = std::from_chars(rest_.data(), rest_.data() + rest_.size(), value);
+      // std::from_chars for these is 50 KB of the binary.
+      const std::string digits(rest_.substr(0, rest_.find_first_not_of("+-.0123456789eE")));
+      char* parsed_end = nullptr;
+      value = std::strtod(digits.c_str(), &parsed_end);
+      end = rest_.data() + (parsed_end - digits.c_str());
     } else {
       const bool hexadecimal = rest_.starts_with("0x");
       rest_.remove_prefix(hexadecimal ? 2 : 0);
-      parsed = std::from_chars(rest_.data(), rest_.data() + rest_.size(), value, hexadecimal ? 16 : 10);
+      const auto parsed = std::from_chars(rest_.data(), rest_.data() + rest_.size(), value, hexadecimal ? 16 : 10);
+      end = parsed.ec == std::errc() ? parsed.ptr : rest_.data();
     }
-    if (parsed.ec != std::errc()) {
+    if (end == rest_.data()) {
       return std::nullopt;
     }
-    rest_.remove_prefix(static_cast<std::size_t>(parsed.ptr - rest_.data()));
+    rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
     return value;
   }
 
