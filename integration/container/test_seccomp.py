@@ -48,6 +48,20 @@ def test_errno_defaults_to_eperm(report, nnp):
     assert seen.status["Seccomp"] == "2"
 
 
+@pytest.mark.parametrize("nnp", [True, False])
+def test_filter_that_forbids_what_the_runtime_does_before_exec(run, nnp):
+    """With no_new_privs nothing is left to do under the filter; without, capabilities are given up after it is loaded."""
+    def change(config):
+        config["process"]["noNewPrivileges"] = nnp
+        seccomp(syscalls=[rule("SCMP_ACT_ERRNO", "capset", "capget", "prctl", "setresuid", "close")])(config)
+
+    result = run("report", change=change)
+    if nnp:
+        assert result.ok and result.report.status["Seccomp"] == "2"
+    else:
+        assert "credentials: capset: Operation not permitted" in result.error
+
+
 def test_errno_of_a_rule(report):
     seen = report("--try", f"syscall:{GETPGRP}",
                   change=seccomp(syscalls=[rule("SCMP_ACT_ERRNO", "getpgrp", errno_ret=errno.EDOM)]))
