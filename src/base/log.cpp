@@ -9,7 +9,7 @@
 namespace berth::log {
 namespace {
 
-Settings settings;
+Settings current;
 
 constexpr std::array<std::string_view, 4> kLevelNames = {"debug", "info", "warning", "error"};
 
@@ -50,15 +50,19 @@ std::size_t utf8_length(std::string_view text) {
 }  // namespace
 
 void configure(const Settings& new_settings) {
-  settings = new_settings;
+  current = new_settings;
+}
+
+const Settings& settings() {
+  return current;
 }
 
 int fd() {
-  return settings.fd;
+  return current.fd;
 }
 
 bool enabled(Level level) {
-  return level >= settings.level;
+  return level >= current.level;
 }
 
 std::string json_escape(std::string_view text) {
@@ -113,17 +117,17 @@ void write(Level level, std::string_view message) {
   struct timespec now {};
   static_cast<void>(::clock_gettime(CLOCK_REALTIME, &now));  // fails for an unknown clock only
   constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
-  if (settings.send && settings.format == Format::kText) {
-    settings.send(level, message);
+  if (current.send && current.format == Format::kText) {
+    current.send(level, message);
     return;
   }
   const std::string record =
-      format_record(settings.format, level, message, now.tv_sec * kNanosecondsPerSecond + now.tv_nsec);
-  if (settings.send) {
-    settings.send(level, std::string_view(record).substr(0, record.size() - 1));
+      format_record(current.format, level, message, now.tv_sec * kNanosecondsPerSecond + now.tv_nsec);
+  if (current.send) {
+    current.send(level, std::string_view(record).substr(0, record.size() - 1));
     return;
   }
-  const int target = settings.fd >= 0 ? settings.fd : STDERR_FILENO;
+  const int target = current.fd >= 0 ? current.fd : STDERR_FILENO;
   // A full disk or a closed pipe must not fail the command that is being logged.
   [[maybe_unused]] const ssize_t written = ::write(target, record.data(), record.size());
 }

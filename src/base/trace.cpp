@@ -81,6 +81,15 @@ void stop() {
   detail::descriptor = -1;
 }
 
+Settings settings() {
+  return {.fd = detail::descriptor, .track = track};
+}
+
+void restore(const Settings& settings) {
+  detail::descriptor = settings.fd;
+  track = settings.track;
+}
+
 void finish() {
   if (detail::descriptor >= 0) {
     write(process_name(Track::kCommand, "command") + "\n]\n");

@@ -287,6 +287,10 @@ int Cgroup::clone_fd() const {
   return self.lock.get();
 }
 
+bool Cgroup::clone_suffices() const {
+  return implementation_->placement.directories.size() == 1 && clone_fd() >= 0;
+}
+
 Status Cgroup::add(pid_t pid, bool cloned_into) {
   TRY(implementation_->move(pid, cloned_into));
   implementation_->placeholder.kill_and_reap();

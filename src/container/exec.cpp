@@ -57,6 +57,7 @@ Result<Target> open_target(const StateStore& store, const ExecRequest& request) 
 struct Execution {
   plan::ContainerPlan plan;
   std::string user_name;
+  std::optional<std::int64_t> memory_limit;  ///< that the container was made with
 };
 
 Result<Execution> plan_execution(const ExecRequest& request, const ContainerDirectory& directory) {
@@ -82,6 +83,9 @@ Result<Execution> plan_execution(const ExecRequest& request, const ContainerDire
   const plan::HostFacts facts{
       .capabilities = TRY(security::known_capabilities()), .euid = ::geteuid(), .rootless = request.rootless};
   execution.plan = TRY(plan::lower_exec(config, facts));
+  if (config.linux) {
+    execution.memory_limit = config.linux->resources.memory.limit;
+  }
   return execution;
 }
 
@@ -96,6 +100,7 @@ Result<launch::LaunchedProcess> launch_process(const ExecRequest& request, const
   options.passed = request.passed;
   options.interrupt_fd = signals.get();
   options.at_once = !execution.plan.process.terminal && request.pidfd_socket.empty();
+  options.may_share_memory = !request.ignore_paused && launch::has_room(execution.memory_limit);
   if (!execution.plan.namespaces.has(CLONE_NEWNS)) {
     options.root = TRY(sys::open_at(AT_FDCWD, fmt::format("/proc/{}/root", target.record.pid), O_PATH | O_DIRECTORY));
     if (TRY(target.init.has_ended())) {  // else the number, and with it the root, could be another process's

@@ -44,12 +44,16 @@ void ContainerProcess::report(Error error, std::string_view step) {
 
 Status ContainerProcess::await_proceed() {
   TRY(sys::die_with_parent());
-  auto message = TRY(channel_.receive());
-  if (!message) {
-    ::_exit(kStatusOfFailure);  // the supervisor died: nobody is left to report to
+  if (prepared_.shares_memory) {
+    TRY(channel_.count_as_said(channel::MessageType::kProceed));
+  } else {
+    auto message = TRY(channel_.receive());
+    if (!message) {
+      ::_exit(kStatusOfFailure);  // the supervisor died: nobody is left to report to
+    }
+    const std::string& pid = message->payload;
+    std::from_chars(pid.data(), pid.data() + pid.size(), host_pid_);
   }
-  const std::string& pid = message->payload;
-  std::from_chars(pid.data(), pid.data() + pid.size(), host_pid_);
   // A session of its own: no job control of the caller's terminal, and no TIOCSTI into it (CVE-2017-5226).
   if (::setsid() < 0) {
     return sys_fail(errno, "setsid");

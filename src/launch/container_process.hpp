@@ -41,6 +41,7 @@ struct ProcessContext {
   bool notifies = false;               ///< the filter has a listener, and berth itself loads it
   bool filter_needs_admin = false;     ///< CAP_SYS_ADMIN is kept until the filter is loaded
   bool trampoline_takes_over = false;  ///< as soon as nothing is left but to wait, to load the filter and to execute
+  bool shares_memory = false;          ///< with the supervisor, which stands still until the trampoline takes over
   bool is_first = false;               ///< of a new pid namespace: nobody else is there who could look at it
   /// Whether the trampoline loads the filter and gives up the last capabilities.
   [[nodiscard]] bool trampoline_confines() const { return trampoline.valid() && !notifies; }

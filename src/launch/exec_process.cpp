@@ -154,7 +154,7 @@ Status ExecProcess::enter_pid_namespace() {
     return std::unexpected(std::move(error));
   }
   if (!*cloned) {
-    return channel_.said_by_stage(channel::MessageType::kCloned);
+    return channel_.count_as_said(channel::MessageType::kCloned);
   }
   TRY(channel_.send(channel::MessageType::kCloned, std::to_string((*cloned)->pid), (*cloned)->pidfd.get()));
   ::_exit(0);

@@ -34,6 +34,20 @@ rootfs::Options rootfs_options(const InitContext& context) {
           .cgroup_view = context.cgroup_view.hierarchies.empty() ? nullptr : &context.cgroup_view};
 }
 
+// Other owners of the same numbers, for a process that shares memory with the owner but no descriptors.
+std::vector<rootfs::MountSource> borrow(const std::vector<rootfs::MountSource>& sources) {
+  std::vector<rootfs::MountSource> borrowed(sources.size());
+  for (std::size_t index = 0; index < sources.size(); ++index) {
+    const rootfs::MountSource& source = sources[index];
+    for (const sys::UniqueFd& tree : source.trees) {
+      borrowed[index].trees.emplace_back(tree.get());
+    }
+    borrowed[index].link = source.link;
+    borrowed[index].user_namespace = sys::UniqueFd(source.user_namespace.get());
+  }
+  return borrowed;
+}
+
 }  // namespace
 
 // The order is the point of this file: each step needs what the one before did, or takes away what the ones before
@@ -72,7 +86,8 @@ InitProcess::InitProcess(InitContext& context, channel::Channel channel)
     : ContainerProcess(context.process, std::move(channel)),
       context_(context),
       plan_(context.plan),
-      rootfs_(context.plan.rootfs, rootfs_options(context), std::move(context.host_sources)) {}
+      rootfs_(context.plan.rootfs, rootfs_options(context),
+              context.process.shares_memory ? borrow(context.host_sources) : std::move(context.host_sources)) {}
 
 Status InitProcess::enter_namespaces() {
   TRY(context_.namespaces.join(context_.spawn.join_in_child));

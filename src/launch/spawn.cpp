@@ -12,6 +12,9 @@
 
 #include <cerrno>
 #include <charconv>
+#include <optional>
+
+#include "launch/shared_memory.hpp"
 
 namespace berth::launch {
 namespace {
@@ -43,7 +46,7 @@ Error explain_clone(Error error, std::uint64_t flags) {
     auto cloned = TRY(sys::clone_process(spawn.clone_flags | CLONE_PARENT, -1));
     if (!cloned) {
       trace::become(trace::Track::kContainer);
-      TRY(channel.said_by_stage(channel::MessageType::kCloned));
+      TRY(channel.count_as_said(channel::MessageType::kCloned));
       InitProcess(context, std::move(channel)).run();
     }
     return channel.send(channel::MessageType::kCloned, std::to_string(cloned->pid), cloned->pidfd.get());
@@ -79,13 +82,47 @@ Status equip(const InitContext& context, pid_t pid, net::MovedDevices& devices) 
   return devices.move(context.plan.net_devices, joined >= 0 ? joined : created.get());
 }
 
-// Whether the container's limit lets its process have pages that it may not need: some 300 KiB.
-bool has_room(const plan::MemoryLimits& memory) {
-  constexpr std::int64_t kEnough = std::int64_t{8} * 1024 * 1024;
-  return !memory.limit || *memory.limit < 0 || *memory.limit >= kEnough;
+// Whether the process can do what is before its trampoline in this one's memory: nothing of the above is to be done
+// meanwhile, no hook is waited for, and nobody else is in its pid namespace. A low memory limit could have the kernel
+// end all who share the memory.
+bool can_share_memory(const InitContext& context, const cgroup::Cgroup& cgroup) {
+  const plan::ContainerPlan& plan = context.plan;
+  const plan::Hooks& hooks = plan.hooks;
+  const bool has_hooks = !hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty();
+  return sys::knows_shared_memory() && context.process.is_first && context.process.trampoline_takes_over &&
+         !context.spawn.staged && !context.spawn.unshare_time && !plan.namespaces.has(CLONE_NEWUSER) &&
+         context.options.rdt == nullptr && plan.net_devices.empty() && !has_hooks &&
+         has_room(plan.resources.memory.limit) && cgroup.clone_suffices();
+}
+
+// Nothing where this kernel cannot.
+Result<std::optional<sys::Child>> spawn_in_own_memory(InitContext& context, cgroup::Cgroup& cgroup,
+                                                      channel::Channel& channel, sys::UniqueFd& peer) {
+  const trace::Span span("clone, until the trampoline takes over");
+  context.process.shares_memory = true;
+  auto body = [&context, &peer]() noexcept {
+    trace::become(trace::Track::kContainer);
+    InitProcess(context, channel::Channel(sys::UniqueFd(peer.get()))).run();
+  };
+  auto cloned = clone_sharing_memory(context.spawn.clone_flags, cgroup, body);
+  context.process.shares_memory = false;
+  if (!cloned) {
+    return std::unexpected(explain_clone(std::move(cloned).error(), context.spawn.clone_flags));
+  }
+  if (!*cloned) {
+    return std::optional<sys::Child>();
+  }
+  peer.reset();
+  TRY(channel.count_as_said(channel::MessageType::kProceed));
+  return std::optional(sys::Child(std::move(**cloned)));
 }
 
 }  // namespace
+
+bool has_room(const std::optional<std::int64_t>& memory_limit) {
+  constexpr std::int64_t kEnough = std::int64_t{8} * 1024 * 1024;
+  return !memory_limit || *memory_limit < 0 || *memory_limit >= kEnough;
+}
 
 // Kernels before 5.7 do not know CLONE_INTO_CGROUP: there the process is added by its pid, while it waits.
 Result<Cloned> clone_into(std::uint64_t flags, int cgroup_fd) {
@@ -144,6 +181,13 @@ Result<sys::Child> spawn(InitContext& context, cgroup::Cgroup& cgroup, channel::
     }
   }
   const std::uint64_t flags = plan.staged ? plan.stage_flags : plan.clone_flags;
+  if (can_share_memory(context, cgroup)) {
+    if (auto child = TRY(spawn_in_own_memory(context, cgroup, channel, peer))) {
+      TRY(namespace_switch.restore());
+      TRY(cgroup.add(child->pid(), true));
+      return std::move(*child);
+    }
+  }
   const trace::Span span("clone");
   auto cloned = clone_into(flags, cgroup.clone_fd());
   if (!cloned) {
@@ -151,7 +195,7 @@ Result<sys::Child> spawn(InitContext& context, cgroup::Cgroup& cgroup, channel::
   }
   if (!cloned->process) {
     trace::become(plan.staged ? trace::Track::kStage : trace::Track::kContainer);
-    if (has_room(context.plan.resources.memory)) {
+    if (has_room(context.plan.resources.memory.limit)) {
       sys::populate_written();
     }
     channel.close();

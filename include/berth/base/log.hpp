@@ -24,6 +24,8 @@ struct Settings {
 
 /// Set once, by the command line, before anything is logged.
 void configure(const Settings& settings);
+/// What is in force.
+[[nodiscard]] const Settings& settings();
 
 /// The descriptor of the log file or socket, which must stay open until exec; -1 if there is none.
 [[nodiscard]] int fd();

@@ -19,6 +19,13 @@ void start(int fd);
 void become(Track track);
 /// This process writes no more events.
 void stop();
+/// What start(), become() and stop() have set, and the way back to it.
+struct Settings {
+  int fd = -1;
+  Track track = Track::kCommand;
+};
+[[nodiscard]] Settings settings();
+void restore(const Settings& settings);
 /// The last event of all; the file is complete JSON then.
 void finish();
 

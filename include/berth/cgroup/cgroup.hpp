@@ -98,6 +98,8 @@ class Cgroup {
   /// Descriptor of the cgroup2 directory for CLONE_INTO_CGROUP, or -1 where processes must be added by add(): without
   /// cgroup2, and after apply() of a pids limit of 0, under which nothing can be forked there.
   [[nodiscard]] int clone_fd() const;
+  /// Whether a process that was cloned into clone_fd() is in every directory, and has nothing to wait for.
+  [[nodiscard]] bool clone_suffices() const;
   /// Moves a process in: into every directory, or only those that CLONE_INTO_CGROUP did not cover when `cloned_into`.
   Status add(pid_t pid, bool cloned_into);
   /// Whether what is there now under the cgroup's name, if anything, is what create() made. Certain as long as a

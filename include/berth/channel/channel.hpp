@@ -81,8 +81,9 @@ class Channel {
   void close() { socket_.reset(); }
   /// Gives the socket to who continues without the channel (the trampoline).
   [[nodiscard]] sys::UniqueFd release() { return std::move(socket_); }
-  /// The stage said this on the same socket, before this process read anything from it.
-  Status said_by_stage(MessageType type) { return sequence_.advance(type); }
+  /// This was said by another process, on the same socket, or need not be said: a process in the supervisor's memory
+  /// proceeds at once.
+  Status count_as_said(MessageType type) { return sequence_.advance(type); }
 
   Status send(MessageType type, std::string_view payload = {}, int fd = -1);
   /// Sends an Error; whatever goes wrong here is lost, the process is about to end.

@@ -24,6 +24,8 @@ struct ExecOptions {
   std::string filter_cache;          ///< as in LaunchOptions
   const rdt::Groups* rdt = nullptr;  ///< which the process joins
   PassedDescriptors passed;
+  /// The container is not frozen, and its memory limit has_room().
+  bool may_share_memory = false;
   bool at_once = false;   ///< the caller has nothing to do between exec() and commit(): neither waits for the other
   int interrupt_fd = -1;  ///< a signalfd; when it is readable the exec is given up
 };

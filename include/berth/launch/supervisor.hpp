@@ -13,7 +13,9 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -77,6 +79,10 @@ class LaunchedProcess {
   sys::UniqueFd terminal_;
   bool committed_ = false;
 };
+
+/// Whether the container's memory limit (bytes; none or -1: no limit) lets a process of it have pages that it may not
+/// need, some 300 KiB, and so that the kernel does not end who shares memory with it.
+[[nodiscard]] bool has_room(const std::optional<std::int64_t>& memory_limit);
 
 /// Does everything that can fail without a process (filter, namespaces' files), makes the process in its namespaces
 /// and its cgroup, runs prestart and createRuntime hooks, and returns when the process is ready. On failure
