@@ -1,6 +1,8 @@
 """Where the container's cgroup is and what is left of it."""
 
 import errno
+import fcntl
+import json
 import os
 
 import pytest
@@ -121,6 +123,88 @@ def test_a_cgroup_with_processes_is_refused(container, bundle):
         assert first.status == "created"
         first.must("start")
         assert first.status == "running"
+
+
+@pytest.mark.parametrize("made_by", ["berth", "others"])
+def test_the_name_of_a_cgroup_that_ended_is_free(container, bundle, view, token, made_by):
+    """Whatever is done to the container that had it first, the one that has it now lives on."""
+    path = f"/{token}-same"
+    if made_by == "others":
+        for mount in view.mounts.values():
+            os.makedirs(mount + path, exist_ok=True)
+    first = container(bundle("exit", 3, change=cgroups_path(path)))
+    second = container(bundle("sleep", change=cgroups_path(path)))
+    with first, second:
+        assert first.run("--keep").status == 3
+        second.must("create")
+        second.must("start")
+        pid = second.pid
+        assert first.runtime("kill", "--all", first.id, "KILL").ok
+        assert first.runtime("ps", "--format", "json", first.id).json == []
+        first.must("delete")
+        assert (second.status, second.pid) == ("running", pid)
+        assert second.runtime("ps", "--format", "json", second.id).json == [pid]
+        found = own_cgroups(view, pid, token)
+        second.must("delete", "--force")
+        assert found and not any(map(os.path.exists, found.values()))
+
+
+def test_no_cgroup_is_ours_after_a_boot(container, bundle, token, state_root):
+    """The numbers of inodes begin again."""
+    change = cgroups_path(f"/{token}-same")
+    with container(bundle("exit", 3, change=change)) as first, container(bundle("sleep", change=change)) as second:
+        assert first.run("--keep").status == 3
+        second.must("create")
+        records = [os.path.join(state_root, box.id, "record.json") for box in (first, second)]
+        old, new = (json.load(open(record)) for record in records)
+        old.update(bootId="another", cgroup=new["cgroup"])
+        with open(records[0], "w") as file:
+            file.write(json.dumps(old) + "\n")
+        assert first.runtime("kill", "--all", first.id, "KILL").ok
+        assert first.runtime("ps", "--format", "json", first.id).json == []
+        first.must("delete")
+        assert second.status == "created"
+
+
+def test_what_is_left_of_a_container_limits_no_other(container, bundle, view, token):
+    if "pids" not in view.controllers:
+        pytest.skip("this view has no controller pids")
+    path = f"/{token}-same"
+    limited = {"pids": {"limit": 77}}
+    with container(bundle("exit", 0, change=lambda config: (cgroups_path(path)(config),
+                                                            config["linux"]["resources"].update(limited)))) as first:
+        assert first.run("--keep").ok
+        with container(bundle("sleep", change=cgroups_path(path))) as second:
+            second.must("create")
+            found = own_cgroups(view, second.pid, token)
+            directory = found["" if view.unified else "pids"]
+            with open(directory + "/pids.max") as file:
+                assert file.read() == "max\n"
+
+
+@pytest.mark.parametrize("command", ["create", "delete"])
+def test_one_command_works_on_a_cgroup(container, bundle, view, token, state_root, command):
+    """Whoever makes or removes it has its first directory locked."""
+    path = f"/{token}-same"
+    first = container(bundle("exit", 0, change=cgroups_path(path)))
+    second = container(bundle("sleep", change=cgroups_path(path)))
+    with first, second:
+        assert first.run("--keep").ok
+        with open(os.path.join(state_root, first.id, "record.json")) as file:
+            hierarchy = json.load(file)["cgroup"]["directories"][0]["hierarchy"]
+        directory = view.mounts.get(hierarchy, f"/sys/fs/cgroup/{hierarchy}") + path
+        lock = os.open(directory, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if command == "create":
+                assert "being set up for another container" in second.create().error
+            else:
+                first.must("delete")  # it is another's by now
+            assert os.path.isdir(directory)
+        finally:
+            os.close(lock)
+        if command == "delete":
+            second.must("create")
 
 
 def test_processes_of_the_program_are_in_the_cgroup(container, bundle, view):

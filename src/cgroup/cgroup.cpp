@@ -7,6 +7,7 @@
 #include <sys/file.h>
 
 #include <cerrno>
+#include <ranges>
 
 #include "cgroup/controllers.hpp"
 #include "cgroup/devices.hpp"
@@ -25,6 +26,8 @@ namespace berth::cgroup {
 namespace {
 
 constexpr std::chrono::milliseconds kUndoBound{2000};
+constexpr int kAttempts = 100;
+constexpr mode_t kPermissions = 0777;
 
 void add_move_hint(Error& error) {
   if (error.is(EBUSY)) {
@@ -36,6 +39,17 @@ void add_move_hint(Error& error) {
   } else if (error.is(EINVAL)) {
     error.add_hint("a real-time process needs a cgroup with a real-time budget: set cpu/realtimeRuntime");
   }
+}
+
+Status refuse_processes(const std::string& path) {
+  const std::vector<pid_t> pids = TRY(processes_below(path));
+  if (pids.empty()) {
+    return {};
+  }
+  Error error(ErrorKind::kExists,
+              fmt::format("cgroup {} is not empty: it has process {}", path, fmt::join(pids, ", ")));
+  error.add_hint("choose another cgroupsPath, or end them");
+  return std::unexpected(std::move(error));
 }
 
 // Those that were made for this cgroup and hold nothing else.
@@ -53,7 +67,8 @@ struct Cgroup::Implementation {
   Placement placement;
   std::vector<bool> made;      ///< for each directory: by this object
   mutable sys::UniqueFd lock;  ///< of the first directory; for cgroup2 also what CLONE_INTO_CGROUP takes
-  pid_t maker = 0;             ///< the process that made them; a copy of this object in a child undoes nothing
+  std::uint64_t locked_inode = 0;
+  pid_t maker = 0;  ///< the process that made them; a copy of this object in a child undoes nothing
   bool is_new = false;
   bool fork_refused = false;  ///< by pids.max: a process can be moved in, but not be made there
   bool unit_started = false;  ///< by this object
@@ -62,8 +77,11 @@ struct Cgroup::Implementation {
   Status start_unit();
   Status move(pid_t pid, bool cloned_into);
   Status make(std::size_t index);
-  Status lock_first(bool was_made);
-  [[nodiscard]] Status refuse_in_use(const Directory& directory) const;
+  Result<bool> make_directory(std::size_t index);
+  Result<bool> lock_first();
+  Result<bool> replace(std::size_t index);
+  Result<bool> claim();
+  [[nodiscard]] Status refuse_frozen(const Directory& directory) const;
   Status remove_made(std::chrono::milliseconds timeout);
   [[nodiscard]] bool starts_with_unified() const {
     return !placement.directories.empty() && placement.directories.front().hierarchy.empty();
@@ -108,41 +126,97 @@ Status Cgroup::Implementation::move(pid_t pid, bool cloned_into) {
 
 Status Cgroup::Implementation::make(std::size_t index) {
   const Directory& directory = placement.directories[index];
-  const bool was_made = TRY(make_cgroup(directory.hierarchy, hierarchy_root(placement, directory), directory.path));
-  made[index] = was_made;
+  bool was_made = TRY(make_directory(index));
+  if (!was_made && !placement.unit) {
+    TRY(refuse_processes(directory.path));
+    was_made = TRY(replace(index));
+  }
   if (index == 0) {
-    Status locked = lock_first(was_made);
-    if (!locked && locked.error().kind() == ErrorKind::kExists) {
-      made[index] = false;  // somebody else builds on it already
+    // systemd starts no unit whose name is in use, and the directory of a new one is as it should be.
+    is_new = was_made || placement.unit;
+    placement.inode = placement.unit ? 0 : locked_inode;
+  }
+  return was_made || placement.unit ? Status() : refuse_frozen(directory);
+}
+
+// False if it was there. The first is locked then.
+Result<bool> Cgroup::Implementation::make_directory(std::size_t index) {
+  const Directory& directory = placement.directories[index];
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    made[index] = TRY(make_cgroup(directory.hierarchy, hierarchy_root(placement, directory), directory.path));
+    if (index > 0) {
+      return made[index];
     }
-    TRY(std::move(locked));
+    const Result<bool> locked = lock_first();
+    if (locked && *locked) {
+      return made[index];
+    }
+    if (!locked) {
+      made[index] = made[index] && locked.error().kind() != ErrorKind::kExists;  // somebody else builds on it already
+      return locked;
+    }
   }
-  // systemd starts no unit whose name is in use, and the directory of a new one is as it should be.
-  is_new = is_new || placement.unit.has_value();
-  return was_made || placement.unit ? Status() : refuse_in_use(directory);
+  return fail(ErrorKind::kExists, "cgroup {} is made and removed by others all the time", directory.path);
 }
 
-// Two containers with one cgroupsPath: the lock on its first directory decides, until the winner has a process in it.
-// It is open as long as this object lives, or a child that inherited it has not called execve(2).
-Status Cgroup::Implementation::lock_first(bool was_made) {
+// The lock on the first directory decides which command works on the cgroup: one that makes it for a container has the
+// lock until a process is in it, one that removes it until it is gone. It is open as long as this object lives, or a
+// child that inherited it has not called execve(2). False if the directory that was locked is not there any more.
+Result<bool> Cgroup::Implementation::lock_first() {
   const std::string& path = placement.directories.front().path;
-  lock = TRY(sys::open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY));
-  Status locked = sys::lock_file(lock.get(), LOCK_EX | LOCK_NB, path);
-  if (!locked && locked.error().is(EWOULDBLOCK)) {
-    return fail(ErrorKind::kExists, "cgroup {} is being set up for another container", path);
+  auto opened = sys::open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+  if (!opened) {
+    return opened.error().is(ENOENT) ? Result<bool>(false) : std::unexpected(std::move(opened).error());
   }
-  is_new = locked && was_made;
-  return locked;
+  lock = std::move(*opened);
+  const Status locked = sys::lock_file(lock.get(), LOCK_EX | LOCK_NB, path);
+  if (!locked && locked.error().is(EWOULDBLOCK)) {
+    return fail(ErrorKind::kExists, "cgroup {} is being set up for another container, or removed with one", path);
+  }
+  TRY(locked);
+  const auto named = sys::stat_at(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+  if (!named) {
+    return named.error().is(ENOENT) ? Result<bool>(false) : std::unexpected(named.error());
+  }
+  locked_inode = TRY(sys::stat_fd(lock.get(), path)).st_ino;
+  return named->st_ino == locked_inode;
 }
 
-Status Cgroup::Implementation::refuse_in_use(const Directory& directory) const {
-  const std::vector<pid_t> pids = TRY(processes_below(directory.path));
-  if (!pids.empty()) {
-    Error error(ErrorKind::kExists,
-                fmt::format("cgroup {} is not empty: it has process {}", directory.path, fmt::join(pids, ", ")));
-    error.add_hint("choose another cgroupsPath, or end them");
-    return std::unexpected(std::move(error));
+// A directory in which a container was, whose record may still say so: that container knows its own by the inode, so
+// this one gets another. What somebody else has made for a container has its limits from him, and is taken as it is;
+// with the mark, the next container does not do the same.
+Result<bool> Cgroup::Implementation::replace(std::size_t index) {
+  const Directory& directory = placement.directories[index];
+  const mode_t mode = TRY(sys::stat_at(AT_FDCWD, directory.path, AT_SYMLINK_NOFOLLOW)).st_mode;
+  if ((mode & kMark) == 0) {
+    const Status marked =
+        index > 0 ? Status() : sys::change_mode(lock.get(), (mode & kPermissions) | kMark, directory.path);
+    return marked || marked.error().is(EPERM) ? Result<bool>(false) : std::unexpected(marked.error());
   }
+  const Status removed = remove_cgroup(directory.path, directory.hierarchy.empty(), Clock::now());
+  if (!removed && !removed.error().is(EACCES) && !removed.error().is(EPERM)) {
+    return std::unexpected(removed.error());
+  }
+  return removed ? make_directory(index) : Result<bool>(false);
+}
+
+Result<bool> Cgroup::Implementation::claim() {
+  if (placement.directories.empty() || lock.valid()) {
+    return true;
+  }
+  const Result<bool> locked = lock_first();
+  // If it is not there, nothing of another container's is: what goes first is made first and removed last.
+  bool ours = locked.has_value();
+  if (locked && *locked && placement.inode != 0) {
+    ours = locked_inode == placement.inode;
+  }
+  if (!ours) {
+    lock.reset();
+  }
+  return locked || locked.error().kind() == ErrorKind::kExists ? Result<bool>(ours) : locked;
+}
+
+Status Cgroup::Implementation::refuse_frozen(const Directory& directory) const {
   const bool can_freeze = &directory == find_directory(placement, "freezer") ||
                           (directory.hierarchy.empty() && find_directory(placement, "freezer") == nullptr);
   if (can_freeze && TRY(processes_frozen(placement))) {
@@ -159,7 +233,7 @@ Status Cgroup::Implementation::remove_made(std::chrono::milliseconds timeout) {
     systemd::stop_marked_slices(placement);
     unit_started = false;
   }
-  for (std::size_t i = 0; i < made.size(); ++i) {
+  for (std::size_t i = made.size(); i-- > 0;) {  // the first, which is locked, goes last
     if (made[i]) {
       const Directory& directory = placement.directories[i];
       TRY(remove_cgroup(directory.path, directory.hierarchy.empty(), deadline));
@@ -299,7 +373,21 @@ Status Cgroup::add(pid_t pid, bool cloned_into) {
 
 Result<bool> Cgroup::still_ours() const {
   const Placement& placement = implementation_->placement;
-  return placement.unit ? TRY_CONTEXT(systemd::has_scope(*placement.unit), "find the cgroup") : true;
+  if (placement.unit) {
+    return TRY_CONTEXT(systemd::has_scope(*placement.unit), "find the cgroup");
+  }
+  if (placement.directories.empty() || placement.inode == 0) {
+    return true;
+  }
+  const auto status = sys::stat_at(AT_FDCWD, placement.directories.front().path, AT_SYMLINK_NOFOLLOW);
+  if (!status) {
+    return status.error().is(ENOENT) ? Result<bool>(true) : std::unexpected(status.error());
+  }
+  return status->st_ino == placement.inode;
+}
+
+Result<bool> Cgroup::claim() {
+  return implementation_->placement.unit ? still_ours() : TRY_CONTEXT(implementation_->claim(), "find the cgroup");
 }
 
 Result<std::vector<pid_t>> Cgroup::processes() const {
@@ -335,11 +423,13 @@ Status Cgroup::kill(int signal) {
 Status Cgroup::remove(std::chrono::milliseconds timeout) {
   Implementation& self = *implementation_;
   const auto deadline = Clock::now() + timeout;
-  if (self.placement.unit && !TRY_CONTEXT(systemd::stop_scope(*self.placement.unit), "remove the cgroup")) {
+  const bool ours = self.placement.unit ? TRY_CONTEXT(systemd::stop_scope(*self.placement.unit), "remove the cgroup")
+                                        : TRY_CONTEXT(self.claim(), "remove the cgroup");
+  if (!ours) {
     return {};
   }
   // Also below a unit: systemd leaves what it may not remove, which is what a user's container has made.
-  for (const Directory& directory : self.placement.directories) {
+  for (const Directory& directory : self.placement.directories | std::views::reverse) {
     TRY_CONTEXT(remove_cgroup(directory.path, directory.hierarchy.empty(), deadline), "remove the cgroup");
     remove_parents(self.placement, directory);
   }
@@ -357,10 +447,10 @@ Status Cgroup::remove_unused() {
     systemd::stop_marked_slices(self.placement);
     return {};
   }
-  if (const Status locked = self.lock_first(false); !locked && !locked.error().is(ENOENT)) {
-    return locked.error().kind() == ErrorKind::kExists ? Status() : locked;
+  if (!TRY_CONTEXT(self.claim(), "remove the cgroup")) {
+    return {};
   }
-  for (const Directory& directory : self.placement.directories) {
+  for (const Directory& directory : self.placement.directories | std::views::reverse) {
     const Status removed = sys::unlink_at(AT_FDCWD, directory.path, AT_REMOVEDIR);
     if (!removed && !removed.error().is(ENOENT) && !removed.error().is(EBUSY)) {
       return removed;
@@ -373,6 +463,7 @@ Status Cgroup::remove_unused() {
 void Cgroup::release() {
   implementation_->made.clear();
   implementation_->unit_started = false;
+  implementation_->lock.reset();
 }
 
 }  // namespace berth::cgroup

@@ -3,6 +3,8 @@
 
 #include <berth/base/error.hpp>
 
+#include <sys/stat.h>
+
 #include <chrono>
 #include <optional>
 #include <string>
@@ -11,10 +13,12 @@ namespace berth::cgroup {
 
 using Clock = std::chrono::steady_clock;
 
+/// The bit in the mode of each directory that we make. mkdir(2) sets it in the same step: no crash can leave one
+/// without its mark, and nobody else gives a cgroup that bit.
+inline constexpr mode_t kMark = S_ISVTX;
+
 /// Makes `path` and its missing parents below `root`, the mount of hierarchy `hierarchy`; false if it was there.
-/// Parents that somebody removes meanwhile are made again, a bounded number of times. A parent that we make is marked
-/// by the sticky bit in its mode, which mkdir(2) sets in the same step: no crash can leave one without its mark, and
-/// nobody else gives a cgroup that bit.
+/// Parents that somebody removes meanwhile are made again, a bounded number of times.
 Result<bool> make_cgroup(const std::string& hierarchy, const std::string& root, const std::string& path);
 
 /// Makes one cgroup with that mark. No error if it exists.

@@ -14,8 +14,7 @@
 namespace berth::cgroup {
 namespace {
 
-constexpr mode_t kMode = 0755;
-constexpr mode_t kParentMode = 0755 | S_ISVTX;  // our mark
+constexpr mode_t kMode = 0755 | kMark;
 constexpr int kAttempts = 200;
 constexpr int kAttemptsWithoutPause = 10;
 
@@ -42,18 +41,18 @@ class Maker {
   Maker(const std::string& hierarchy, const std::string& root) : root_(root), cpuset_(holds_cpuset(hierarchy)) {}
 
   // ENOENT means: try again.
-  Result<bool> make(const std::string& path, mode_t mode) {
-    Status made = sys::make_directory(AT_FDCWD, path, mode);
+  Result<bool> make(const std::string& path, bool is_parent = false) {
+    Status made = sys::make_directory(AT_FDCWD, path, kMode);
     if (!made && made.error().is(ENOENT) && parent_of(path).size() > root_.size()) {
-      TRY(make(parent_of(path), kParentMode));
-      made = sys::make_directory(AT_FDCWD, path, mode);
+      TRY(make(parent_of(path), true));
+      made = sys::make_directory(AT_FDCWD, path, kMode);
     }
     if (!made && !made.error().is(EEXIST)) {
       add_mkdir_hint(made.error());
       return std::unexpected(std::move(made).error());
     }
     const bool is_new = made.has_value();
-    if (cpuset_ && (is_new || mode == kMode)) {
+    if (cpuset_ && (is_new || !is_parent)) {
       Result<legacy::Cpuset> inherited = legacy::inherit_cpuset(root_, path, is_new, parent_cpuset_);
       if (!inherited && inherited.error().is(EACCES) && parent_cpuset_) {
         // The parent that we made was removed, and made anew by somebody who has not filled it yet: look at it.
@@ -83,13 +82,13 @@ std::string parent_of(const std::string& path) {
 }
 
 Status make_marked(const std::string& path) {
-  Status made = sys::make_directory(AT_FDCWD, path, kParentMode);
+  Status made = sys::make_directory(AT_FDCWD, path, kMode);
   return made || !made.error().is(EEXIST) ? made : Status();
 }
 
 Result<bool> make_cgroup(const std::string& hierarchy, const std::string& root, const std::string& path) {
   for (int attempt = 1;; ++attempt) {
-    Result<bool> made = Maker(hierarchy, root).make(path, kMode);
+    Result<bool> made = Maker(hierarchy, root).make(path);
     if (made || attempt == kAttempts || !lost_a_race(made.error())) {
       if (!made) {
         remove_marked_parents(root, path);

@@ -92,7 +92,7 @@ void remove_marked_parents(const std::string& root, const std::string& path) {
     if (!status && status.error().is(ENOENT)) {
       continue;
     }
-    if (!status || (status->st_mode & S_ISVTX) == 0) {
+    if (!status || (status->st_mode & kMark) == 0) {
       return;
     }
     const Status removed = sys::unlink_at(AT_FDCWD, parent, AT_REMOVEDIR);

@@ -151,8 +151,8 @@ Result<cgroup::Cgroup> make_cgroup(const CreateRequest& request, const plan::Con
     made = cgroup::Cgroup::create({});
   }
   cgroup::Cgroup cgroup = TRY(std::move(made));
-  if (cgroup.placement() != placement) {
-    record.cgroup = record_of(cgroup.placement());
+  record.cgroup = record_of(cgroup.placement());
+  if (cgroup.placement().unit != placement.unit || cgroup.placement().directories != placement.directories) {
     TRY(directory.save_intent(record));
   }
   return cgroup;

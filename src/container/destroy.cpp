@@ -31,7 +31,19 @@ Status end_processes(const spec::Record& record, cgroup::Cgroup& cgroup) {
     }
     return {};
   }
-  return TRY(cgroup.still_ours()) ? cgroup.kill(SIGKILL) : Status();
+  return TRY(cgroup.claim()) ? cgroup.kill(SIGKILL) : Status();
+}
+
+// And the groups of resctrl. None of them outlasts a boot: what has their names after it is somebody else's.
+Status remove_cgroups(const ContainerDirectory& directory, const spec::Record& record) {
+  cgroup::Cgroup cgroup = cgroup::Cgroup::open(placement_of(record));
+  if (record.committed || TRY(directory.has_config())) {
+    TRY(end_processes(record, cgroup));
+    TRY(cgroup.remove(kEndTimeout));
+  } else {
+    TRY(cgroup.remove_unused());
+  }
+  return rdt::remove(record.rdt_directories);
 }
 
 // The file of an annotation, where the hooks have one.
@@ -67,14 +79,9 @@ void run_late_hooks(const spec::Record& record, std::string_view stage) {
 
 Status destroy(const ContainerDirectory& directory, const std::optional<spec::Record>& record) {
   if (record) {
-    cgroup::Cgroup cgroup = cgroup::Cgroup::open(placement_of(*record));
-    if (record->committed || TRY(directory.has_config())) {
-      TRY(end_processes(*record, cgroup));
-      TRY(cgroup.remove(kEndTimeout));
-    } else {
-      TRY(cgroup.remove_unused());
+    if (TRY(is_of_this_boot(*record))) {
+      TRY(remove_cgroups(directory, *record));
     }
-    TRY(rdt::remove(record->rdt_directories));
     run_late_hooks(*record, "poststop");
   }
   return directory.remove();

@@ -139,7 +139,8 @@ Status kill(const StateStore& store, const std::string& id, int signal, bool all
   }
   cgroup::Cgroup cgroup = cgroup::Cgroup::open(placement_of(*locked.record));
   if (all) {
-    return locked.observation.process || TRY(cgroup.still_ours()) ? cgroup.kill(signal) : Status();
+    const bool ours = locked.observation.process || (TRY(is_of_this_boot(*locked.record)) && TRY(cgroup.claim()));
+    return ours ? cgroup.kill(signal) : Status();
   }
   if (!locked.observation.process) {
     return wrong_state("container not running", status);
@@ -236,7 +237,7 @@ Result<std::vector<pid_t>> processes(const StateStore& store, const std::string&
     return wrong_state("container not running", ContainerStatus::kCreating);
   }
   const cgroup::Cgroup cgroup = cgroup::Cgroup::open(placement_of(*record));
-  const bool ours = TRY(find_process(*record)) || TRY(cgroup.still_ours());
+  const bool ours = TRY(find_process(*record)) || (TRY(is_of_this_boot(*record)) && TRY(cgroup.still_ours()));
   return ours ? cgroup.processes() : std::vector<pid_t>();
 }
 

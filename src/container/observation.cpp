@@ -77,6 +77,7 @@ cgroup::Placement placement_of(const spec::Record& record) {
   // The record was checked when it was read; an unknown manager there is one of another version.
   placement.manager = cgroup::parse_manager(record.cgroup.manager).value_or(cgroup::Manager::kDisabled);
   placement.path = record.cgroup.path;
+  placement.inode = record.cgroup.inode;
   for (const spec::CgroupDirectoryRecord& directory : record.cgroup.directories) {
     placement.directories.push_back({.hierarchy = directory.hierarchy, .path = directory.path});
   }
@@ -92,7 +93,8 @@ spec::CgroupRecord record_of(const cgroup::Placement& placement) {
   spec::CgroupRecord record{.manager = std::string(cgroup::manager_name(placement.manager)),
                             .path = placement.path,
                             .directories = {},
-                            .unit = {}};
+                            .unit = {},
+                            .inode = placement.inode};
   for (const cgroup::Directory& directory : placement.directories) {
     record.directories.push_back({.hierarchy = directory.hierarchy, .path = directory.path});
   }

@@ -82,6 +82,10 @@ Result<std::string> boot_id() {
   return known;
 }
 
+Result<bool> is_of_this_boot(const spec::Record& record) {
+  return TRY(boot_id()) == record.boot_id;
+}
+
 Result<std::optional<sys::Pidfd>> find_process(const spec::Record& record) {
   if (record.pid <= 0) {
     return std::optional<sys::Pidfd>();
@@ -98,8 +102,7 @@ Result<std::optional<sys::Pidfd>> find_process(const spec::Record& record) {
   if (!stat || stat->start_time != record.start_time || stat->state == 'Z' || stat->state == 'X') {
     return std::optional<sys::Pidfd>();
   }
-  // Pids and start times begin again at every boot.
-  if (TRY(boot_id()) != record.boot_id) {
+  if (!TRY(is_of_this_boot(record))) {
     return std::optional<sys::Pidfd>();
   }
   return std::optional<sys::Pidfd>(std::move(*pidfd));

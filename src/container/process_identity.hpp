@@ -26,6 +26,8 @@ struct ProcessStat {
 Result<std::uint64_t> start_time_of(pid_t pid);
 /// /proc/sys/kernel/random/boot_id.
 Result<std::string> boot_id();
+/// Whether the record was written since the host was booted: pids, start times and inodes of cgroups begin again then.
+Result<bool> is_of_this_boot(const spec::Record& record);
 
 /// The container's process, if it still lives: a pidfd that is proven, after it was opened, to be the process that
 /// the record means.

@@ -49,6 +49,7 @@ void write_cgroup(JsonWriter& writer, const CgroupRecord& cgroup) {
     writer.member("invocation", cgroup.unit->invocation);
     writer.end_object();
   }
+  writer.member("inode", cgroup.inode);
   writer.end_object();
 }
 
@@ -101,6 +102,7 @@ void read(const Cursor& at, CgroupRecord& cgroup) {
       .required("manager", cgroup.manager)
       .required("path", cgroup.path)
       .required("directories", cgroup.directories)
+      .optional("inode", cgroup.inode)
       .optional("unit", cgroup.unit);
 }
 

@@ -19,6 +19,7 @@ Record example() {
   record.committed = true;
   record.started = true;
   record.cgroup = {"cgroupfs", "/berth/web", {{"", "/sys/fs/cgroup/berth/web"}, {"memory", "/sys/fs/cgroup/memory/x"}}};
+  record.cgroup.inode = UINT64_MAX;
   record.poststart = {{"/h", {"h", "\"quoted\""}, {"A=b"}, std::chrono::seconds(5)}};
   record.poststop = {{"/p", {}, {}, std::nullopt}, {"/q", {}, {}, std::nullopt}};
   record.annotations = {{"a/b", "\xc3\xa9\n"}};

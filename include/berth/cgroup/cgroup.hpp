@@ -52,6 +52,9 @@ struct Placement {
   std::string path;  ///< as in /proc/PID/cgroup: /berth/web
   std::vector<Directory> directories;
   std::optional<Unit> unit = {};  ///< kSystemd only
+  /// Number of the first directory's inode, by which it is known from any other that had or will have its path until
+  /// the next boot; 0 before it is made, and where the unit is what is known.
+  std::uint64_t inode = 0;
   friend bool operator==(const Placement&, const Placement&) = default;
 };
 
@@ -77,9 +80,10 @@ class Cgroup {
   /// Whether resources has a limit that only a cgroup can enforce. Device rules are none here: a user without
   /// privilege, for whom this is asked, can make no device.
   static bool asks_for_limits(const plan::Resources& resources);
-  /// Makes the directories (and missing parents, which it marks as its own), refuses a cgroup that has processes or
-  /// that another create() works on at this moment. The object removes what it made when it is destroyed (processes in
-  /// it are killed), until release() is called; its copy in a child process does nothing.
+  /// Makes the directories and missing parents, all marked as our own. Refuses a cgroup that has processes or that
+  /// another create() or remove() works on at this moment; what a container has left there, whose processes have ended,
+  /// is replaced, so that it is known that it is that container's no more. The object removes what it made when it is
+  /// destroyed (processes in it are killed), until release() is called; its copy in a child process does nothing.
   static Result<Cgroup> create(const Placement& placement);
   /// For a cgroup that another command made; destroying the object changes nothing.
   static Cgroup open(Placement placement);
@@ -103,8 +107,11 @@ class Cgroup {
   /// Moves a process in: into every directory, or only those that CLONE_INTO_CGROUP did not cover when `cloned_into`.
   Status add(pid_t pid, bool cloned_into);
   /// Whether what is there now under the cgroup's name, if anything, is what create() made. Certain as long as a
-  /// process of the container's lives; after that systemd may have given the unit's name to another container.
+  /// process of the container's lives; after that another container may have the name of the unit or of the directory.
+  /// To be asked before the next boot only.
   [[nodiscard]] Result<bool> still_ours() const;
+  /// The same; a directory then stays ours as long as the object lives: create() refuses it.
+  Result<bool> claim();
   /// All processes, those of child cgroups included.
   [[nodiscard]] Result<std::vector<pid_t>> processes() const;
   /// What it has used until now; what this kernel does not count is 0 or left out.
@@ -116,7 +123,7 @@ class Cgroup {
   /// fork (cgroup.kill, or freeze, signal, thaw on v1).
   Status kill(int signal);
   /// Waits, up to `timeout`, until no process is left, then removes the directories, child cgroups first, and those
-  /// parents that berth made and nobody uses. No error if there is nothing left to remove, or a unit's name is another
+  /// parents that berth made and nobody uses. No error if there is nothing left to remove, or the name is another
   /// container's by now.
   Status remove(std::chrono::milliseconds timeout);
   /// Removes what nobody uses of a cgroup that create() may have been about to make when it was killed: what has a

@@ -33,6 +33,7 @@ struct CgroupRecord {
   std::string path;
   std::vector<CgroupDirectoryRecord> directories;
   std::optional<UnitRecord> unit = {};  ///< of systemd
+  std::uint64_t inode = 0;              ///< of the first directory; 0 before it is made, and beside a unit
   friend bool operator==(const CgroupRecord&, const CgroupRecord&) = default;
 };
 

@@ -73,7 +73,7 @@ void stop_marked_slices(const Placement& placement) {
     if (!status && status.error().is(ENOENT)) {
       continue;
     }
-    if (!status || (status->st_mode & S_ISVTX) == 0 || status->st_nlink > kLinksWithoutChildren) {
+    if (!status || (status->st_mode & kMark) == 0 || status->st_nlink > kLinksWithoutChildren) {
       return;
     }
     if (!bus) {
