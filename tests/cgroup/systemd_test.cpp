@@ -243,6 +243,29 @@ TEST_CASE("texts of a message, whatever is between them") {
   CHECK(texts_of(message).value().empty());
 }
 
+TEST_CASE("the length of a message is in its own byte order") {
+  const auto header = [](char order, const std::string& body, const std::string& fields) {
+    return std::string{order, '\4', '\0', '\1'} + body + "\0\0\0\1"s + fields;
+  };
+  CHECK(message_length(header('B', "\0\0\0\x03"s, "\0\0\0\x09"s)).value() == 16 + 16 + 3);
+  CHECK(message_length(header('l', "\3\0\0\0"s, "\x09\0\0\0"s)).value() == 16 + 16 + 3);
+  CHECK(message_length(header('l', "\0\0\x40\0"s, "\0\0\0\0"s)).value() == 16 + (std::size_t{4} << 20));
+  CHECK_FALSE(message_length(header('x', "\3\0\0\0"s, "\x09\0\0\0"s)));
+  CHECK_FALSE(message_length(header('l', "\0\0\0\x08"s, "\0\0\0\0"s)));  // 16 bytes over 128 MiB
+  CHECK_FALSE(parse_message(header('B', "\0\0\0\0"s, "\0\0\0\0"s)));
+  CHECK(parse_message(header('l', "\0\0\0\0"s, "\0\0\0\0"s)).value().type == BusMessageType::kSignal);
+}
+
+TEST_CASE("the first text, or an error") {
+  BusMessage message;
+  message.signature = "uo";
+  message.body = "\7\0\0\0\4\0\0\0/job\0"s;
+  CHECK(first_text_of(message).value() == "/job");
+  message.signature = "u";
+  CHECK_FALSE(first_text_of(message));
+  CHECK_FALSE(first_text_of({}));
+}
+
 TEST_CASE("no damage to a message is read beyond its end") {
   const BusCall call{.destination = "org.freedesktop.systemd1", .path = "/x", .interface = "a.b", .member = "Get"};
   const std::string bytes = method_call(3, call, BusArguments().add("one").add("two"));

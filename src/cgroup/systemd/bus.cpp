@@ -18,6 +18,7 @@ namespace {
 // As long as other clients of D-Bus wait for an answer; systemd itself lets a job of a scope take 90 s.
 constexpr std::chrono::seconds kAnswerBound{25};
 constexpr std::chrono::seconds kJobBound{60};
+constexpr std::size_t kLongestRead = 1UL << 20;  // systemd's answers are far shorter
 
 constexpr const char* kDaemon = "org.freedesktop.DBus";
 constexpr const char* kDaemonPath = "/org/freedesktop/DBus";
@@ -141,17 +142,45 @@ Status Bus::receive_some(Clock::time_point deadline) {
   return {};
 }
 
-Result<BusMessage> Bus::receive(Clock::time_point deadline) {
-  std::size_t length = 0;
-  while ((length = TRY(message_length(received_))) == 0 || received_.size() < length) {
+Status Bus::discard(std::size_t length, Clock::time_point deadline) {
+  while (received_.size() < length) {
+    length -= received_.size();
+    received_.clear();
     TRY(receive_some(deadline));
   }
-  BusMessage message = TRY(parse_message(std::string_view(received_).substr(0, length)));
   received_.erase(0, length);
+  return {};
+}
+
+// Whoever is on the bus can send us a signal, of any length and in either byte order. What systemd would not send is
+// passed over: it must not end our call.
+Result<BusMessage> Bus::receive(Clock::time_point deadline) {
+  for (;;) {
+    std::size_t length = 0;
+    while ((length = TRY(message_length(received_))) == 0) {
+      TRY(receive_some(deadline));
+    }
+    if (length > kLongestRead) {
+      TRY(discard(length, deadline));
+      continue;
+    }
+    while (received_.size() < length) {
+      TRY(receive_some(deadline));
+    }
+    Result<BusMessage> message = parse_message(std::string_view(received_).substr(0, length));
+    received_.erase(0, length);
+    if (message) {
+      return message;
+    }
+  }
+}
+
+Result<BusMessage> Bus::receive_and_note_jobs(Clock::time_point deadline) {
+  BusMessage message = TRY(receive(deadline));
   if (message.type == BusMessageType::kSignal && message.member == "JobRemoved") {
-    const std::vector<std::string> texts = TRY(texts_of(message));  // job, unit, result
-    if (texts.size() == 3) {
-      ended_jobs_[{message.sender, texts[0]}] = texts[2];
+    const auto texts = texts_of(message);  // job, unit, result
+    if (texts && texts->size() == 3) {
+      ended_jobs_[{message.sender, texts->front()}] = texts->back();
     }
   }
   return message;
@@ -164,18 +193,19 @@ CallResult<BusMessage> Bus::call(const BusCall& call, const BusArguments& argume
     return std::unexpected(no_answer(std::move(sent).error(), call));
   }
   while (true) {
-    auto message = receive(deadline);
+    auto message = receive_and_note_jobs(deadline);
     if (!message) {
       return std::unexpected(no_answer(std::move(message).error(), call));
     }
-    if (message->reply_serial != serial) {
+    // Answers that nobody asked for do not pass the bus; a signal may say that it answers something.
+    const bool is_answer = message->type == BusMessageType::kReturn || message->type == BusMessageType::kError;
+    if (!is_answer || message->reply_serial != serial) {
       continue;
     }
     if (message->type == BusMessageType::kReturn) {
       return std::move(*message);
     }
-    const auto texts = texts_of(*message);
-    const std::string text = texts && !texts->empty() ? texts->front() : message->error_name;
+    const std::string text = first_text_of(*message).value_or(message->error_name);
     CallError refused{
         .name = message->error_name,
         .error = Error(ErrorKind::kSystem, fmt::format("systemd refused {}: {}", call.member, one_line(text)))};
@@ -195,12 +225,12 @@ CallResult<std::string> Bus::property(const BusObject& object, std::string_view 
   if (!answer) {
     return std::unexpected(answer.error());
   }
-  const auto texts = texts_of(*answer);
-  if (!texts || texts->empty()) {
-    return std::unexpected(CallError{
-        .name = "", .error = Error(ErrorKind::kSystem, fmt::format("systemd's property {} is no text", name))});
+  auto text = first_text_of(*answer);
+  if (!text) {
+    text.error().add_context(fmt::format("property {} of systemd's {}", name, object.path));
+    return std::unexpected(CallError{.name = "", .error = std::move(text).error()});
   }
-  return texts->front();
+  return std::move(*text);
 }
 
 CallResult<std::string> Bus::run_job(const BusObject& object, std::string_view method, const BusArguments& arguments) {
@@ -220,13 +250,13 @@ CallResult<std::string> Bus::run_job(const BusObject& object, std::string_view m
     error.add_context(fmt::format("wait for systemd's job of {}", method));
     return std::unexpected(CallError{.name = "", .error = std::move(error)});
   };
-  const auto texts = texts_of(*answer);
-  if (!texts || texts->empty()) {
-    return failed(Error(ErrorKind::kSystem, "systemd named no job"));
+  auto path = first_text_of(*answer);
+  if (!path) {
+    return failed(std::move(path).error());
   }
-  const std::pair job(answer->sender, texts->front());
+  const std::pair job(answer->sender, std::move(*path));
   while (!ended_jobs_.contains(job)) {
-    if (auto message = receive(deadline); !message) {
+    if (auto message = receive_and_note_jobs(deadline); !message) {
       return failed(std::move(message).error());
     }
   }

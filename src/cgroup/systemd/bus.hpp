@@ -64,7 +64,9 @@ class Bus {
   explicit Bus(sys::UniqueFd socket, std::string path) : socket_(std::move(socket)), path_(std::move(path)) {}
   Status authenticate(Clock::time_point deadline);
   Status receive_some(Clock::time_point deadline);
+  Status discard(std::size_t length, Clock::time_point deadline);
   Result<BusMessage> receive(Clock::time_point deadline);
+  Result<BusMessage> receive_and_note_jobs(Clock::time_point deadline);
   CallResult<BusMessage> call(const BusCall& call, const BusArguments& arguments);
 
   sys::UniqueFd socket_;

@@ -11,9 +11,15 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "the messages below are little-endian");
 
 constexpr char kLittleEndian = 'l';
+constexpr char kBigEndian = 'B';
 constexpr char kProtocolVersion = 1;
-constexpr std::size_t kMaxMessage = 1024UL * 1024;
+// "The maximum length of a message, including header, header alignment padding, and body is 2 to the 27th power"; the
+// bus lets no longer one pass.
+constexpr std::size_t kMaxMessage = 1UL << 27;
 constexpr std::size_t kStructAlignment = 8;
+// Where the header has the lengths of the body and of its own fields.
+constexpr std::size_t kBodyAt = 4;
+constexpr std::size_t kFieldsAt = 12;
 
 // Codes of the header's fields.
 enum class Field : std::uint8_t {
@@ -148,6 +154,13 @@ class Reader {
   std::size_t at_ = 0;
 };
 
+// Of the header, at this offset.
+std::uint32_t length_at(std::string_view bytes, std::size_t offset) {
+  std::uint32_t length = 0;
+  std::memcpy(&length, bytes.data() + offset, sizeof length);
+  return bytes[0] == kBigEndian ? std::byteswap(length) : length;
+}
+
 Status read_field(Reader& reader, BusMessage& message) {
   reader.align(kStructAlignment);
   const auto field = static_cast<Field>(TRY(reader.byte()));
@@ -243,14 +256,14 @@ Result<std::size_t> message_length(std::string_view bytes) {
   if (bytes.size() < kLengthBytes) {
     return 0;
   }
-  std::uint32_t body = 0;
-  std::uint32_t fields = 0;
-  std::memcpy(&body, bytes.data() + 4, sizeof body);
-  std::memcpy(&fields, bytes.data() + 12, sizeof fields);
-  if (bytes[0] != kLittleEndian || bytes[3] != kProtocolVersion || body > kMaxMessage || fields > kMaxMessage) {
-    return fail(ErrorKind::kSystem, "what the bus sent is no message that systemd would send");
+  const std::size_t header =
+      (kLengthBytes + length_at(bytes, kFieldsAt) + kStructAlignment - 1) / kStructAlignment * kStructAlignment;
+  const std::size_t length = header + length_at(bytes, kBodyAt);
+  const bool has_byte_order = bytes[0] == kLittleEndian || bytes[0] == kBigEndian;
+  if (!has_byte_order || bytes[3] != kProtocolVersion || length > kMaxMessage) {
+    return fail(ErrorKind::kSystem, "what the bus sent is no message of D-Bus");
   }
-  return (kLengthBytes + fields + kStructAlignment - 1) / kStructAlignment * kStructAlignment + body;
+  return length;
 }
 
 Result<BusMessage> parse_message(std::string_view bytes) {
@@ -259,17 +272,16 @@ Result<BusMessage> parse_message(std::string_view bytes) {
   if (length == 0 || bytes.size() != length) {
     return fail(ErrorKind::kSystem, "a message of the bus is shorter than it says");
   }
+  if (bytes[0] != kLittleEndian) {
+    return fail(ErrorKind::kSystem, "a message of the bus is in another byte order than this machine's");
+  }
   message.type = static_cast<BusMessageType>(bytes[1]);
-  std::uint32_t fields = 0;
-  std::memcpy(&fields, bytes.data() + 12, sizeof fields);
-  Reader reader(bytes.substr(0, kLengthBytes + fields));
+  Reader reader(bytes.substr(0, kLengthBytes + length_at(bytes, kFieldsAt)));
   TRY(reader.take(kLengthBytes));
   while (!reader.at_end()) {
     TRY(read_field(reader, message));
   }
-  std::uint32_t body = 0;
-  std::memcpy(&body, bytes.data() + 4, sizeof body);
-  message.body = bytes.substr(length - body);
+  message.body = bytes.substr(length - length_at(bytes, kBodyAt));
   return message;
 }
 
@@ -310,6 +322,14 @@ Result<std::vector<std::string>> texts_of(const BusMessage& message) {
     }
   }
   return texts;
+}
+
+Result<std::string> first_text_of(const BusMessage& message) {
+  std::vector<std::string> texts = TRY(texts_of(message));
+  if (texts.empty()) {
+    return fail(ErrorKind::kSystem, "a message of the bus has no text where one belongs");
+  }
+  return std::move(texts.front());
 }
 
 }  // namespace berth::cgroup::systemd

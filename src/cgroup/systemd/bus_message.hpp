@@ -72,16 +72,19 @@ struct BusMessage {
   std::string body;
 };
 
-/// What the first bytes of a message say about its length; 0 if they are too few. An error for what is no message, or
-/// one that is too long for anything that systemd answers.
+/// What the first bytes of a message say about its length, in the byte order that they name; 0 if they are too few. An
+/// error for what is no message: after it nobody knows where the next one begins.
 Result<std::size_t> message_length(std::string_view bytes);
 inline constexpr std::size_t kLengthBytes = 16;  ///< that message_length() needs
 
-/// Reads one whole message.
+/// Reads one whole message. An error for one that systemd on the same machine does not send, in the other byte order
+/// for example.
 Result<BusMessage> parse_message(std::string_view bytes);
 
 /// The texts (s, o, g, and ay as it stands) among the first arguments of a message, in their order; numbers (u, b)
 /// between them are passed over, and a variant counts as what it holds. Stops at any other type.
 Result<std::vector<std::string>> texts_of(const BusMessage& message);
+/// The first of them; an error where there is none.
+Result<std::string> first_text_of(const BusMessage& message);
 
 }  // namespace berth::cgroup::systemd

@@ -41,8 +41,12 @@ CallResult<std::string> invocation_around(Bus& bus, std::uint32_t pid) {
   if (!found) {
     return std::unexpected(found.error());
   }
+  auto path = first_text_of(*found);
+  if (!path) {
+    return std::unexpected(CallError{.name = "", .error = std::move(path).error()});
+  }
   BusObject object = unit_object("");
-  object.path = texts_of(*found).value_or(std::vector<std::string>{""}).front();
+  object.path = std::move(*path);
   auto invocation = bus.property(object, "InvocationID");
   return invocation ? CallResult<std::string>(hexadecimal(*invocation)) : invocation;
 }
