@@ -4,6 +4,8 @@ import errno
 import fcntl
 import json
 import os
+import signal
+import subprocess
 
 import pytest
 
@@ -205,6 +207,46 @@ def test_one_command_works_on_a_cgroup(container, bundle, view, token, state_roo
             os.close(lock)
         if command == "delete":
             second.must("create")
+
+
+def make_deep(top, depth):
+    """Cgroups one in the other, whose path is longer than the kernel takes."""
+    at = os.open(top, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("n" * 30, dir_fd=at)
+        below = os.open("n" * 30, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    return at
+
+
+def test_a_tree_whose_paths_are_too_long(container, bundle, view, token):
+    """A container that may make cgroups can make it, and a process in the last."""
+    with container(bundle("sleep")) as box:
+        box.must("create")
+        box.must("start")
+        found = set(own_cgroups(view, box.pid, token).values())
+        child = subprocess.Popen(["sleep", "1000"])
+        try:
+            for directory in found:
+                last = make_deep(directory, 140)
+                try:
+                    with open("cgroup.procs", "w", opener=lambda name, flags: os.open(name, flags, dir_fd=last)) as file:
+                        file.write(str(child.pid))
+                except OSError as error:
+                    # cgroup v1: a new cpuset has no cpus, and the process is not needed in each hierarchy
+                    assert error.errno == errno.ENOSPC
+                finally:
+                    os.close(last)
+            assert sorted(box.runtime("ps", "--format", "json", box.id).json) == sorted([box.pid, child.pid])
+            box.must("pause")
+            box.must("delete", "--force")
+            assert child.wait(5) == -signal.SIGKILL
+        finally:
+            child.kill()
+            child.wait()
+            for directory in found:  # without its paths too, if the runtime did not
+                subprocess.run(["find", directory, "-depth", "-type", "d", "-delete"], stderr=subprocess.DEVNULL)
 
 
 def test_processes_of_the_program_are_in_the_cgroup(container, bundle, view):

@@ -5,7 +5,9 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -23,6 +25,17 @@ Result<bool> make_cgroup(const std::string& hierarchy, const std::string& root, 
 
 /// Makes one cgroup with that mark. No error if it exists.
 Status make_marked(const std::string& path);
+
+/// Whether somebody has removed a cgroup meanwhile: before its file was opened, or after.
+inline bool is_gone(const Error& error) {
+  return error.is(ENOENT) || error.is(ENODEV);
+}
+
+/// Calls `visit` for each cgroup below `path`, children before parents, then for `path` itself: with the descriptor of
+/// the directory that it is in and its name there, to which calls are to be relative, as a container can make a tree
+/// whose paths are longer than the kernel takes. Needs two descriptors, however deep the tree is. The first error ends
+/// it; what was removed meanwhile is passed over.
+Status walk_up(const std::string& path, const std::function<Status(int parent, const std::string& name)>& visit);
 
 /// Removes `path` and all below it, waiting until `deadline` for processes to end. No error if it is gone.
 Status remove_cgroup(const std::string& path, bool unified, Clock::time_point deadline);

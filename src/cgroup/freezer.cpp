@@ -35,12 +35,8 @@ std::unexpected<Error> not_frozen(const std::string& path) {
   return std::unexpected(std::move(error));
 }
 
-Status set_legacy_state(const std::string& path, const char* state) {
-  return sys::write_file(AT_FDCWD, path + "/freezer.state", state);
-}
-
-bool is_gone(const Error& error) {
-  return error.is(ENOENT) || error.is(ENODEV);
+Status set_legacy_state(const std::string& path, const char* state, int parent = AT_FDCWD) {
+  return sys::write_file(parent, path + "/freezer.state", state);
 }
 
 // Whether the file holds the words; a cgroup that is gone (a delete beside this query took it away) freezes nobody.
@@ -102,17 +98,6 @@ Status freeze_unified(const std::string& path) {
   return TRY(set_unified_state(path, true)) ? Status() : not_frozen(path);
 }
 
-Status thaw_below(const std::string& path) {
-  // Children first: a thawed parent of a frozen child is not a state that could hide one.
-  if (const auto names = sys::list_subdirectories(path)) {
-    for (const std::string& name : *names) {
-      TRY(thaw_below(fmt::format("{}/{}", path, name)));
-    }
-  }
-  Status thawed = set_legacy_state(path, "THAWED");
-  return !thawed && is_gone(thawed.error()) ? Status() : thawed;  // gone with all that was in it
-}
-
 std::unexpected<Error> no_freezer() {
   Error error(ErrorKind::kState, "there is no cgroup to freeze");
   error.add_hint(
@@ -150,7 +135,14 @@ Status thaw_processes(const Placement& placement) {
 
 Status thaw_legacy_recursively(const Placement& placement) {
   const Directory* legacy = find_directory(placement, "freezer");
-  return legacy != nullptr ? thaw_below(legacy->path) : Status();
+  if (legacy == nullptr) {
+    return {};
+  }
+  // Children first: a thawed parent of a frozen child is not a state that could hide one.
+  return walk_up(legacy->path, [](int parent, const std::string& name) {
+    Status thawed = set_legacy_state(name, "THAWED", parent);
+    return !thawed && is_gone(thawed.error()) ? Status() : thawed;  // gone with all that was in it
+  });
 }
 
 Result<bool> processes_frozen(const Placement& placement) {

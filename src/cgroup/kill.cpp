@@ -9,6 +9,7 @@
 #include <set>
 #include <span>
 
+#include "cgroup/directory.hpp"
 #include "cgroup/freezer.hpp"
 #include "cgroup/place.hpp"
 #include "cgroup/processes.hpp"
@@ -65,7 +66,7 @@ Status signal_each(const std::string& path, int signal) {
 // False where the kernel has no cgroup.kill (before 5.14), or the cgroup is gone.
 Result<bool> kill_unified(const std::string& path) {
   Status killed = sys::write_file(AT_FDCWD, path + "/cgroup.kill", "1");
-  if (!killed && (killed.error().is(ENOENT) || killed.error().is(ENODEV) || killed.error().is(EOPNOTSUPP))) {
+  if (!killed && (is_gone(killed.error()) || killed.error().is(EOPNOTSUPP))) {
     return false;
   }
   TRY(std::move(killed));
@@ -83,7 +84,7 @@ Status signal_while_frozen(const Placement& placement, int signal) {
     const Status thawed = find_directory(placement, "freezer") != nullptr && signal == SIGKILL
                               ? thaw_legacy_recursively(placement)
                               : thaw_processes(placement);
-    if (!thawed && !thawed.error().is(ENOENT) && !thawed.error().is(ENODEV) && signalled) {
+    if (!thawed && !is_gone(thawed.error()) && signalled) {
       return thawed;
     }
   }

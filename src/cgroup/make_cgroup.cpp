@@ -23,11 +23,6 @@ bool holds_cpuset(const std::string& hierarchy) {
   return std::ranges::find(names, "cpuset") != names.end();
 }
 
-// Somebody removed a parent between two of our steps.
-bool lost_a_race(const Error& error) {
-  return error.is(ENOENT) || error.is(ENODEV);
-}
-
 void add_mkdir_hint(Error& error) {
   if (error.is(EACCES) || error.is(EPERM) || error.is(EROFS)) {
     error.add_hint("this needs a cgroup that is delegated to the caller as cgroupsPath, or --cgroup-manager disabled");
@@ -89,7 +84,7 @@ Status make_marked(const std::string& path) {
 Result<bool> make_cgroup(const std::string& hierarchy, const std::string& root, const std::string& path) {
   for (int attempt = 1;; ++attempt) {
     Result<bool> made = Maker(hierarchy, root).make(path);
-    if (made || attempt == kAttempts || !lost_a_race(made.error())) {
+    if (made || attempt == kAttempts || !is_gone(made.error())) {  // a parent, between two of our steps
       if (!made) {
         remove_marked_parents(root, path);
       }

@@ -1,13 +1,13 @@
 #include "cgroup/processes.hpp"
 
 #include <berth/sys/file.hpp>
-#include <berth/sys/filesystem.hpp>
 
 #include <fcntl.h>
 
 #include <cerrno>
 #include <charconv>
 
+#include "cgroup/directory.hpp"
 #include "cgroup/layout.hpp"
 #include "cgroup/place.hpp"
 
@@ -16,27 +16,9 @@ namespace {
 
 constexpr std::size_t kProcsLimit = 64UL * 1024 * 1024;  // PID_MAX_LIMIT is 4 million
 
-bool is_gone(const Error& error) {
-  return error.is(ENOENT) || error.is(ENODEV);
-}
-
-Status collect(const std::string& path, std::vector<pid_t>& pids) {
-  std::vector<pid_t> own = TRY(processes_of(path));
-  pids.insert(pids.end(), own.begin(), own.end());
-  Result<std::vector<std::string>> names = sys::list_subdirectories(path);
-  if (!names) {
-    return is_gone(names.error()) ? Status() : Status(std::unexpected(std::move(names).error()));
-  }
-  for (const std::string& name : *names) {
-    TRY(collect(path + "/" + name, pids));
-  }
-  return {};
-}
-
-}  // namespace
-
-Result<std::vector<pid_t>> processes_of(const std::string& path) {
-  Result<std::string> text = sys::read_file(AT_FDCWD, path + "/cgroup.procs", kProcsLimit);
+// Those of the cgroup itself.
+Result<std::vector<pid_t>> processes_of(int parent, const std::string& name) {
+  Result<std::string> text = sys::read_file(parent, name + "/cgroup.procs", kProcsLimit);
   if (!text) {
     // EOPNOTSUPP: a threaded cgroup; its processes stand in the list of the domain above it.
     const bool none = is_gone(text.error()) || text.error().is(EOPNOTSUPP);
@@ -53,9 +35,16 @@ Result<std::vector<pid_t>> processes_of(const std::string& path) {
   return pids;
 }
 
+}  // namespace
+
 Result<std::vector<pid_t>> processes_below(const std::string& path) {
   std::vector<pid_t> pids;
-  TRY(collect(path, pids));
+  const auto add = [&](int parent, const std::string& name) -> Status {
+    const std::vector<pid_t> own = TRY(processes_of(parent, name));
+    pids.insert(pids.end(), own.begin(), own.end());
+    return {};
+  };
+  TRY(walk_up(path, add));
   return pids;
 }
 

@@ -11,11 +11,8 @@
 
 namespace berth::cgroup {
 
-/// Those of `path` itself. None if it does not exist; those of other pid namespaces have no number here and are left
-/// out.
-Result<std::vector<pid_t>> processes_of(const std::string& path);
-
-/// Those of `path` and of all cgroups below it, in no order.
+/// Those of `path` and of all cgroups below it, in no order. None if it does not exist; those of other pid namespaces
+/// have no number here and are left out.
 Result<std::vector<pid_t>> processes_below(const std::string& path);
 
 /// The directory that is asked for processes: the cgroup2 one, else the freezer's, else the first. Null if disabled.

@@ -20,26 +20,24 @@ using std::chrono::milliseconds;
 constexpr microseconds kFirstPause{250};
 constexpr microseconds kLongestPause{32000};
 
-bool is_gone(const Error& error) {
-  return error.is(ENOENT) || error.is(ENODEV);
-}
-
 std::unexpected<Error> still_in_use(const std::string& path) {
-  const Result<std::vector<pid_t>> pids = processes_of(path);
+  const Result<std::vector<pid_t>> pids = processes_below(path);
   const bool known = pids && !pids->empty();
   return fail(ErrorKind::kSystem, "remove cgroup {}: it is still in use{}{}", path, known ? " by process " : "",
               known ? fmt::format("{}", fmt::join(*pids, ", ")) : "");
 }
 
-Status remove_children(const std::string& path, bool unified, Clock::time_point deadline) {
-  Result<std::vector<std::string>> names = sys::list_subdirectories(path);
-  if (!names) {
-    return is_gone(names.error()) ? Status() : Status(std::unexpected(std::move(names).error()));
-  }
-  for (const std::string& name : *names) {
-    TRY(remove_cgroup(path + "/" + name, unified, deadline));
-  }
-  return {};
+// One attempt. False if something is in the way, which may be a process that ends soon.
+Result<bool> remove_all(const std::string& path) {
+  bool removed_all = true;
+  const auto remove = [&](int parent, const std::string& name) {
+    Status removed = sys::unlink_at(parent, name, AT_REMOVEDIR);
+    const bool busy = !removed && removed.error().is(EBUSY);
+    removed_all = removed_all && !busy;
+    return busy || (!removed && removed.error().is(ENOENT)) ? Status() : removed;
+  };
+  TRY(walk_up(path, remove));
+  return removed_all;
 }
 
 // cgroup.events tells when the last process has gone. True if there is none now, and it is something else that is busy.
@@ -65,25 +63,23 @@ Result<bool> wait_until_unpopulated(const std::string& path, Clock::time_point d
 
 Status remove_cgroup(const std::string& path, bool unified, Clock::time_point deadline) {
   microseconds pause = kFirstPause;
-  for (;;) {
-    Status removed = sys::unlink_at(AT_FDCWD, path, AT_REMOVEDIR);
-    if (removed || removed.error().is(ENOENT)) {
-      return {};
-    }
-    if (!removed.error().is(EBUSY)) {
-      return removed;
-    }
-    TRY(remove_children(path, unified, deadline));
+  Status removed = sys::unlink_at(AT_FDCWD, path, AT_REMOVEDIR);  // of most that is all
+  if (removed || removed.error().is(ENOENT)) {
+    return {};
+  }
+  if (!removed.error().is(EBUSY)) {
+    return removed;
+  }
+  while (!TRY(remove_all(path))) {
     if (Clock::now() >= deadline) {
-      // The children may have been all that was in the way.
-      removed = sys::unlink_at(AT_FDCWD, path, AT_REMOVEDIR);
-      return removed || removed.error().is(ENOENT) ? Status() : Status(still_in_use(path));
+      return still_in_use(path);
     }
     if (!unified || TRY(wait_until_unpopulated(path, deadline))) {
       std::this_thread::sleep_for(pause);
       pause = std::min(pause * 2, kLongestPause);
     }
   }
+  return {};
 }
 
 void remove_marked_parents(const std::string& root, const std::string& path) {

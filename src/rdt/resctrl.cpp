@@ -72,7 +72,7 @@ Status add_all(const Groups& groups, const std::function<Result<std::vector<pid_
     const std::size_t before = added.size();
     for (const pid_t pid : TRY(processes())) {
       // Of a process that has just ended nothing is left to add.
-      const auto threads = sys::list_subdirectories(fmt::format("/proc/{}/task", pid));
+      const auto threads = sys::list_subdirectories(AT_FDCWD, fmt::format("/proc/{}/task", pid));
       for (const std::string& thread : threads.value_or(std::vector<std::string>())) {
         if (added.insert(thread).second) {
           Status written = sys::write_file(AT_FDCWD, groups.control + "/tasks", thread);

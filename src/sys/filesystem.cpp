@@ -1,6 +1,8 @@
+#include <berth/sys/file.hpp>
 #include <berth/sys/filesystem.hpp>
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -13,12 +15,12 @@
 namespace berth::sys {
 namespace {
 
-bool is_directory(const dirent& entry, const std::string& parent) {
+bool is_directory(const dirent& entry, int parent) {
   if (entry.d_type != DT_UNKNOWN) {
     return entry.d_type == DT_DIR;
   }
   struct stat status {};
-  return ::lstat((parent + "/" + entry.d_name).c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  return ::fstatat(parent, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
 }
 
 struct CloseDirectory {
@@ -35,16 +37,18 @@ Result<long> filesystem_type_at(const std::string& path) {
   return static_cast<long>(status.f_type);
 }
 
-Result<std::vector<std::string>> list_subdirectories(const std::string& path) {
-  const std::unique_ptr<DIR, CloseDirectory> stream(::opendir(path.c_str()));
+Result<std::vector<std::string>> list_subdirectories(int directory, const std::string& path) {
+  UniqueFd opened = TRY(open_at(directory, path, O_RDONLY | O_DIRECTORY));
+  const std::unique_ptr<DIR, CloseDirectory> stream(::fdopendir(opened.get()));
   if (!stream) {
-    return sys_fail(errno, "opendir({})", path);
+    return sys_fail(errno, "fdopendir({})", path);
   }
+  static_cast<void>(opened.release());  // the stream closes it
   std::vector<std::string> names;
   errno = 0;
   while (const dirent* entry = ::readdir(stream.get())) {
     const std::string_view name(entry->d_name);
-    if (name != "." && name != ".." && is_directory(*entry, path)) {
+    if (name != "." && name != ".." && is_directory(*entry, ::dirfd(stream.get()))) {
       names.emplace_back(name);
     }
     errno = 0;
