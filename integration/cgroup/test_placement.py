@@ -249,6 +249,29 @@ def test_a_tree_whose_paths_are_too_long(container, bundle, view, token):
                 subprocess.run(["find", directory, "-depth", "-type", "d", "-delete"], stderr=subprocess.DEVNULL)
 
 
+@pytest.mark.parametrize("which", ["parent", "it"])
+def test_a_frozen_cgroup_is_refused(container, bundle, view, token, which):
+    """Nothing could run in it: `create` would wait for ever."""
+    name = "freezer" if "freezer" in view.mounts else ""
+    parent = os.path.join(view.mounts[name], f"{token}-cold")
+    frozen = parent if which == "parent" else parent + "/leaf"
+    os.makedirs(frozen)
+    file, values = ("freezer.state", ("FROZEN", "THAWED")) if name else ("cgroup.freeze", "10")
+    try:
+        with open(os.path.join(frozen, file), "w") as opened:
+            opened.write(values[0])
+        with container(bundle("sleep", change=cgroups_path(f"/{token}-cold/leaf"))) as box:
+            error = box.create(timeout=10).error
+            assert f"/{token}-cold{'/leaf' if which == 'it' else ''} is frozen: nothing could run in" in error
+            if which == "it":
+                os.rmdir(frozen)
+            assert os.listdir(parent) and not any(entry.is_dir() for entry in os.scandir(parent))
+    finally:
+        with open(os.path.join(parent, file), "w") as opened:
+            opened.write(values[1])
+        os.rmdir(parent)
+
+
 def test_processes_of_the_program_are_in_the_cgroup(container, bundle, view):
     from harness.runtime import wait_until
     with container(bundle("children", 2)) as box:

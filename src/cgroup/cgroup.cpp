@@ -81,7 +81,6 @@ struct Cgroup::Implementation {
   Result<bool> lock_first();
   Result<bool> replace(std::size_t index);
   Result<bool> claim();
-  [[nodiscard]] Status refuse_frozen(const Directory& directory) const;
   Status remove_made(std::chrono::milliseconds timeout);
   [[nodiscard]] bool starts_with_unified() const {
     return !placement.directories.empty() && placement.directories.front().hierarchy.empty();
@@ -136,7 +135,7 @@ Status Cgroup::Implementation::make(std::size_t index) {
     is_new = was_made || placement.unit;
     placement.inode = placement.unit ? 0 : locked_inode;
   }
-  return was_made || placement.unit ? Status() : refuse_frozen(directory);
+  return {};
 }
 
 // False if it was there. The first is locked then.
@@ -216,15 +215,6 @@ Result<bool> Cgroup::Implementation::claim() {
   return locked || locked.error().kind() == ErrorKind::kExists ? Result<bool>(ours) : locked;
 }
 
-Status Cgroup::Implementation::refuse_frozen(const Directory& directory) const {
-  const bool can_freeze = &directory == find_directory(placement, "freezer") ||
-                          (directory.hierarchy.empty() && find_directory(placement, "freezer") == nullptr);
-  if (can_freeze && TRY(processes_frozen(placement))) {
-    return fail(ErrorKind::kExists, "cgroup {} is frozen: nothing could run in it", directory.path);
-  }
-  return {};
-}
-
 Status Cgroup::Implementation::remove_made(std::chrono::milliseconds timeout) {
   const auto deadline = Clock::now() + timeout;
   if (unit_started) {
@@ -299,6 +289,7 @@ Result<Cgroup> Cgroup::create(const Placement& placement) {
   for (std::size_t i = 0; i < placement.directories.size(); ++i) {
     TRY_CONTEXT(self.make(i), "create the cgroup");
   }
+  TRY_CONTEXT(refuse_frozen(placement), "create the cgroup");
   if (placement.unit) {  // it may be above the container's own cgroup
     TRY(self.move(self.placeholder.pid(), false));
   }

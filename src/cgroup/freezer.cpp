@@ -155,4 +155,21 @@ Result<bool> processes_frozen(const Placement& placement) {
   return false;
 }
 
+Status refuse_frozen(const Placement& placement) {
+  const Directory* legacy = find_directory(placement, "freezer");
+  const Directory* directory = legacy != nullptr ? legacy : find_directory(placement, "");
+  if (directory == nullptr || !TRY(legacy != nullptr ? says(legacy->path + "/freezer.state", "FR")
+                                                     : says(directory->path + "/cgroup.events", "frozen 1"))) {
+    return {};
+  }
+  const std::string root = hierarchy_root(placement, *directory);
+  std::string frozen = directory->path;
+  while (frozen.size() > root.size() &&
+         !TRY(says(frozen + (legacy != nullptr ? "/freezer.self_freezing" : "/cgroup.freeze"), "1"))) {
+    frozen = parent_of(frozen);
+  }
+  return fail(ErrorKind::kExists, "cgroup {} is frozen: nothing could run in {}", frozen,
+              frozen == directory->path ? "it" : directory->path);
+}
+
 }  // namespace berth::cgroup
