@@ -89,7 +89,9 @@ Status update_with_shares(const ContainerDirectory& directory, const spec::Recor
     pids.push_back(record.pid);  // all that is known of it without a cgroup
     return pids;
   };
-  const bool limits = cgroup::Cgroup::asks_for_limits(update.resources) || !update.resources.devices.empty();
+  // Without a cgroup shares alone can change. A limit that is lifted needs none.
+  const bool limits = !cgroup.placement().directories.empty() || cgroup::Cgroup::asks_for_limits(update.resources) ||
+                      !update.resources.devices.empty();
   const auto rest = [&] { return limits ? cgroup.update(update.resources) : Status(); };
   Status done = rdt::change(groups, update.schemata, processes, rest);
   if (!done && groups.makes_control) {
