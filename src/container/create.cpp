@@ -335,7 +335,9 @@ Result<int> run(const StateStore& store, const RunRequest& request) {
   }
   const bool exists = TRY(creation.directory.lock());
   if (exists && (!request.keep || !ended)) {
-    TRY(destroy(creation.directory, creation.record));
+    // `update` may have given it a group of resctrl since. A record that cannot be read says no more than this one.
+    const auto record = creation.directory.load().value_or(std::nullopt);
+    TRY(destroy(creation.directory, record ? *record : creation.record));
   }
   return TRY(ended).shell_status();
 }

@@ -175,13 +175,13 @@ Status change(const Groups& groups, const std::string& lines,
               const std::function<Result<std::vector<pid_t>>()>& processes, const std::function<Status()>& rest) {
   const std::string before =
       groups.makes_control ? "" : TRY(sys::read_file(AT_FDCWD, groups.control + "/schemata", kFileLimit));
+  if (groups.makes_control) {
+    TRY(sys::make_directory(AT_FDCWD, groups.control, 0755));  // before the guard: one that exists is somebody else's
+  }
   ScopeGuard undo([&] {
     warn_unless(groups.makes_control ? remove(groups.made())
                                      : write_schemata(groups, before.substr(0, before.find_last_not_of('\n') + 1)));
   });
-  if (groups.makes_control) {
-    TRY(sys::make_directory(AT_FDCWD, groups.control, 0755));
-  }
   TRY(write_schemata(groups, lines));
   if (groups.makes_control) {
     TRY(add_all(groups, processes));

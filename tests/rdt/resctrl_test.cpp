@@ -169,6 +169,14 @@ TEST_CASE("A container without a class gets one for its shares, with all its pro
   CHECK(content(other, "web/schemata") == "L3:0=ff\n");
 }
 
+TEST_CASE("A class that somebody else makes meanwhile stays") {
+  test::TemporaryTree tree;
+  const Groups groups = groups_to_change_below(root_of(tree), wanted(""), "web").value();
+  tree.directory("web");
+  CHECK_THAT(change_error(groups, "L3:0=ff", [] { return Status(); }), Catch::Contains("File exists"));
+  CHECK(tree.exists("web"));
+}
+
 TEST_CASE("Only a class of the container's own is made for a change") {
   test::TemporaryTree tree;
   tree.directory("gold");
