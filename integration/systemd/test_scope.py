@@ -1,6 +1,7 @@
 """--cgroup-manager systemd: a transient scope, its limits as properties of the unit and in the kernel's files, and nothing
 left of it. Needs systemd as init (integration/vm), but for what a host without it is told."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -141,6 +142,59 @@ def test_a_slice_of_others_stays(scope, token, who):
             subprocess.run(["systemctl", "--quiet", "stop", unit], stderr=subprocess.DEVNULL)
         if who == "described":
             os.unlink(file)
+
+
+@needs_systemd
+def test_a_slice_that_was_described_meanwhile_stays(scope, token):
+    slice, file = f"{token}.slice", f"/run/systemd/system/{token}.slice"
+    try:
+        with scope(path=f"{slice}:engine:{token}") as box:
+            box.must("create")
+            with open(file, "w") as opened:
+                opened.write("[Slice]\nMemoryMax=1G\n")
+            subprocess.run(["systemctl", "daemon-reload"], check=True)
+        assert show(slice, "ActiveState") == ["active"] and os.path.exists(f"/sys/fs/cgroup/{slice}")
+    finally:
+        subprocess.run(["systemctl", "stop", slice], stderr=subprocess.DEVNULL)
+        os.unlink(file)
+        subprocess.run(["systemctl", "daemon-reload"], check=True)
+
+
+@needs_systemd
+def test_a_slice_is_not_stopped_while_somebody_starts_a_unit(scope, token):
+    """What a `create` beside the last `delete` has locked is waited for. Who locks it for good stops nobody."""
+    slice = f"{token}.slice"
+    lock = os.open("/sys/fs/cgroup", os.O_RDONLY)
+    try:
+        with scope(path=f"{slice}:engine:{token}") as box:
+            box.must("create")
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            deleting = box.runtime.popen("delete", "--force", box.id)
+            wait_until(lambda: show(box.unit, "LoadState") == ["not-found"], what="the end of the unit")
+            time.sleep(1)
+            assert deleting.poll() is None and show(slice, "ActiveState") == ["active"]
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            assert deleting.wait(20) == 0
+            assert show(slice, "ActiveState") == ["inactive"] and not os.path.exists(f"/sys/fs/cgroup/{slice}")
+        with scope(path=f"{slice}:engine:{token}-2") as box:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            box.must("create")
+            fcntl.flock(lock, fcntl.LOCK_UN)
+    finally:
+        os.close(lock)
+
+
+@needs_systemd
+def test_a_slice_of_systemd_s_stays_where_cgroupfs_made_its_cgroup(container, bundle, token):
+    slice = f"{token}.slice"
+    try:
+        with container(bundle("sleep", change=lambda config: config["linux"].update(cgroupsPath=f"/{slice}/c"))) as box:
+            box.must("create")
+            subprocess.run(["systemctl", "start", slice], check=True)
+            box.must("delete", "--force")
+        assert show(slice, "ActiveState") == ["active"] and os.path.exists(f"/sys/fs/cgroup/{slice}")
+    finally:
+        subprocess.run(["systemctl", "stop", slice], check=True)
 
 
 @needs_systemd

@@ -91,6 +91,11 @@ void remove_marked_parents(const std::string& root, const std::string& path) {
     if (!status || (status->st_mode & kMark) == 0) {
       return;
     }
+    // Made by us, and by now a slice that systemd runs.
+    if (parent.ends_with(".slice") && (sys::has_attribute(parent, "user.invocation_id").value_or(false) ||
+                                       sys::has_attribute(parent, "trusted.invocation_id").value_or(false))) {
+      return;
+    }
     const Status removed = sys::unlink_at(AT_FDCWD, parent, AT_REMOVEDIR);
     // EBUSY: others are in it and will remove it. Any other error leaves an empty directory that harms nobody, and the
     // container itself is gone, which is what the caller asked for.

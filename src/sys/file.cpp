@@ -265,6 +265,13 @@ Status set_attribute(int fd, const char* attribute, std::string_view value, std:
   return {};
 }
 
+Result<bool> has_attribute(const std::string& path, const char* attribute) {
+  if (::lgetxattr(path.c_str(), attribute, nullptr, 0) >= 0) {
+    return true;
+  }
+  return errno == ENODATA ? Result<bool>(false) : sys_fail(errno, "getxattr({}, {})", path, attribute);
+}
+
 Status copy_data(int from, int to, std::string_view name) {
   constexpr std::size_t kPart = std::size_t{1} << 30U;
   for (;;) {

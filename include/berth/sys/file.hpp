@@ -69,6 +69,8 @@ Status change_mode(int fd, mode_t mode, std::string_view name);
 Status change_times(int fd, const timespec& accessed, const timespec& modified, std::string_view name);
 /// fsetxattr(2); `fd` must not be O_PATH.
 Status set_attribute(int fd, const char* attribute, std::string_view value, std::string_view name);
+/// lgetxattr(2): whether the file has an extended attribute of this name.
+Result<bool> has_attribute(const std::string& path, const char* attribute);
 /// sendfile(2) from the offset of `from` to its end.
 Status copy_data(int from, int to, std::string_view name);
 /// Names in a directory without . and .., in no order. `fd` must be readable (not O_PATH).

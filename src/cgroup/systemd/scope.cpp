@@ -1,5 +1,6 @@
 #include "cgroup/systemd/scope.hpp"
 
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
@@ -149,6 +150,7 @@ Result<std::string> start_scope(const Placement& placement, pid_t pid) {
     properties.push_back(std::move(property));
   }
   Bus bus = TRY(Bus::connect(unit.user));
+  const sys::UniqueFd lock = lock_slices(placement, LOCK_SH);
   if (const auto marked = mark_new_slices(bus, placement); !marked) {
     return std::unexpected(failed(marked.error(), "start unit " + unit.name));
   }
