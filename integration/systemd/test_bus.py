@@ -1,6 +1,7 @@
 """A message bus that is not as it should be: one line, a bound to each wait, and nothing is left. The bus is one of the
 test's own, so that no systemd is needed."""
 
+import json
 import os
 import socket
 import subprocess
@@ -124,6 +125,31 @@ def test_a_stranger_s_message_ends_no_call(bus, create, view, stranger):
     own_cgroup = message(2, [(5, "u", 2)], "v", b"\1s\0\0\0\0\0\0\0")
     error = error_of(create(bus(answer=OK + stranger + hello + stranger + own_cgroup)), 10)
     assert "cgroup2 alone" in error  # which is asked for when systemd has answered
+
+
+def test_an_error_is_not_the_end_of_a_unit(bus, container, bundle, state_root):
+    """Only that systemd does not know it is: else its cgroup would be removed, which may be another's by now."""
+    box = container(bundle("exit", 0))
+    with box:
+        assert box.run("--keep").ok
+        record = os.path.join(state_root, box.id, "record.json")
+        with open(record) as file:
+            text = file.read()
+        changed = json.loads(text)
+        changed["cgroup"]["unit"] = {"name": "it.scope", "user": False, "invocation": "0" * 32}
+        with open(record, "w") as file:
+            file.write(json.dumps(changed) + "\n")
+
+        def refusal(serial, name):
+            return message(3, [(5, "u", serial), (4, "s", "org.freedesktop." + name)])
+        # Hello; whether it is there, or AddMatch; Stop; whether another has the name.
+        answers = (message(2, [(5, "u", 1)], "s", b"\4\0\0\0:1.5\0")
+                   + message(2, [(5, "u", 2)], "v", b"\1s\0\0\6\0\0\0active\0")
+                   + refusal(3, "systemd1.NoSuchUnit") + refusal(4, "DBus.Error.AccessDenied"))
+        environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={bus(answer=OK + answers).path}"}
+        assert "look for unit it.scope" in box.runtime("delete", box.id, env=environment).error
+        with open(record, "w") as file:
+            file.write(text)
 
 
 @pytest.mark.skipif(has_systemd(), reason="it takes half a minute, and is the same on every host: one without systemd has it")

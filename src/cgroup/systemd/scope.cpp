@@ -209,6 +209,9 @@ Result<bool> stop_scope(const Unit& unit) {
   auto job = bus.run_job(object, "Stop", BusArguments().add("replace"));
   if (!job && is_gone(job.error())) {
     const auto state = bus.property(unit_object(unit.name), "ActiveState");
+    if (!state && !is_gone(state.error())) {
+      return std::unexpected(failed(state.error(), "look for unit " + unit.name));
+    }
     return !state || *state == "inactive" || *state == "failed";
   }
   // Of one that has failed systemd keeps the memory otherwise; it refuses to forget any other.
