@@ -30,8 +30,7 @@ std::unexpected<Error> not_thawed(const std::string& path) {
 std::unexpected<Error> not_frozen(const std::string& path) {
   Error error(ErrorKind::kSystem,
               fmt::format("freeze {}: not every process stopped within {} ms", path, kBound.count()));
-  error.add_hint(
-      "a process in uninterruptible sleep, or one that another freezes or traces, holds it up; it was thawed");
+  error.add_hint("a process in uninterruptible sleep, or one that another freezes or traces, holds it up");
   return std::unexpected(std::move(error));
 }
 
