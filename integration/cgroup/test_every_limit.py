@@ -6,13 +6,13 @@ Here the host has v1 (and cgroup2 for huge pages), the virtual machine cgroup2 a
 had and proven in tests/cgroup only: v1's rdma and hugetlb hierarchies (cgroup2 holds these controllers wherever the kernel
 has them), and leaf weights (of the CFQ scheduler, which Linux 5.0 dropped)."""
 
-import ctypes
 import json
 import os
 import subprocess
 
 import pytest
 
+from harness import bpf
 from harness.marks import CGROUP_MODES, HAS_V1
 from harness.unit import scope_of, show
 
@@ -165,22 +165,6 @@ LIMITS = {
 }
 
 
-def device_programs(directory):
-    """Ids of the device programs that are attached to a cgroup2 (BPF_PROG_QUERY)."""
-    BPF_PROG_QUERY, BPF_CGROUP_DEVICE, BPF = 16, 6, 321
-    fd = os.open(directory, os.O_RDONLY)
-    ids = (ctypes.c_uint32 * 16)()
-    attributes = bytearray(64)
-    attributes[0:16] = fd.to_bytes(4, "little") + BPF_CGROUP_DEVICE.to_bytes(4, "little") + bytes(8)
-    attributes[16:24] = ctypes.addressof(ids).to_bytes(8, "little")
-    attributes[24:28] = (16).to_bytes(4, "little")
-    buffer = (ctypes.c_char * 64).from_buffer(attributes)
-    result = ctypes.CDLL(None, use_errno=True).syscall(BPF, BPF_PROG_QUERY, buffer, 64)
-    os.close(fd)
-    assert result == 0, os.strerror(ctypes.get_errno())
-    return list(ids[:int.from_bytes(buffer.raw[24:28], "little")])
-
-
 def says(text, wanted):
     """Whether a file has this line. Of a device's line all that is wanted; the kernel may say more of it."""
     if ":" in wanted.split()[0] and "=" in wanted:
@@ -197,7 +181,7 @@ class Subject:
     def check(self, at, step):
         directory = self.view.cgroup_of(self.box.pid, at.controller)
         if at.file == "a program":
-            assert len(device_programs(directory)) == int(at.values[step])
+            assert len(bpf.attached(directory)) == int(at.values[step])
             return
         with open(os.path.join(directory, at.file)) as file:
             text = file.read()

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from harness import bpf
 from harness.host import cgroups_below, has_systemd, reap_children
 from harness.runtime import Container, wait_until
 from harness.unit import scope_of, show, units
@@ -254,27 +255,11 @@ def test_device_rules_hold_through_a_reload(scope):
     rules = [{"allow": False, "access": "rwm"}, {"allow": True, "type": "c", "major": 10, "minor": 200, "access": "rw"}]
     with scope(resources={"devices": rules}) as box:
         box.must("create")
-        program = attached(box)
+        program = bpf.attached("/sys/fs/cgroup" + cgroup(box.pid))
         assert program
         subprocess.run(["systemctl", "daemon-reload"], check=True)
         subprocess.run(["systemctl", "set-property", "--runtime", box.unit, "TasksMax=50"], check=True)
-        assert attached(box) == program
-
-
-def attached(box):
-    """Ids of the device programs of the cgroup (BPF_PROG_QUERY)."""
-    import ctypes
-    fd = os.open("/sys/fs/cgroup" + cgroup(box.pid), os.O_RDONLY)
-    ids = (ctypes.c_uint32 * 16)()
-    attributes = bytearray(64)
-    attributes[0:16] = fd.to_bytes(4, "little") + (6).to_bytes(4, "little") + bytes(8)  # BPF_CGROUP_DEVICE
-    attributes[16:24] = ctypes.addressof(ids).to_bytes(8, "little")
-    attributes[24:28] = (16).to_bytes(4, "little")
-    buffer = (ctypes.c_char * 64).from_buffer(attributes)
-    result = ctypes.CDLL(None, use_errno=True).syscall(321, 16, buffer, 64)
-    os.close(fd)
-    assert result == 0, os.strerror(ctypes.get_errno())
-    return list(ids[:int.from_bytes(buffer.raw[24:28], "little")])
+        assert bpf.attached("/sys/fs/cgroup" + cgroup(box.pid)) == program
 
 
 @needs_systemd
