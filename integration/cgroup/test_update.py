@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 
 import pytest
 
@@ -212,6 +213,29 @@ def test_all_or_nothing(made, view, late):
         cpu={"quota": 20000, "period": 50000, "idle": 1, "burst": 1000}, **refused).error
     assert ("BPF_PROG_ATTACH" if late == "device rules" else "/linux/resources/blockIO/throttleReadBpsDevice") in error
     assert snapshot(box) == before
+
+
+@every_mode
+@pytest.mark.parametrize("refused", ["device rules", "systemd"])
+def test_what_fails_without_a_change_comes_first(made, view, refused):
+    """A memory limit below what is in use kills, which nothing takes back."""
+    if not view.unified:
+        pytest.skip("cgroup v1 refuses such a limit")
+    if refused == "systemd" and not view.systemd:
+        pytest.skip("this view has no systemd")
+    box = made("memory", resources(memory={"limit": 64 * MB}))
+    box.container.must("start")
+    document, environment = {"memory": {"limit": 4096}}, {**os.environ}
+    if refused == "systemd":
+        environment["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent"
+    else:
+        document["devices"] = [{"allow": number % 2 == 0, "type": "c", "major": number, "minor": number, "access": "r"}
+                               for number in range(6000)]
+    error = box.container.runtime("update", "--resources=-", box.container.id, input=json.dumps(document),
+                                  env=environment).error
+    assert ("/nonexistent" if refused == "systemd" else "/linux/resources/devices") in error
+    time.sleep(0.3)
+    assert box.container.status == "running" and box.read("memory", "memory.max") == str(64 * MB)
 
 
 @both_views

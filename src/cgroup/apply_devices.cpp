@@ -58,29 +58,31 @@ Status apply_legacy(const std::string& directory, bool is_new, const std::vector
   return {};
 }
 
-Status apply_unified(const Directory& directory, int cgroup_fd, bool is_new, const std::vector<DeviceRule>& rules) {
+Status attach(const Directory& directory, int cgroup_fd, bool is_new, int program) {
   sys::UniqueFd opened;
   if (cgroup_fd < 0) {
     opened = TRY(sys::open_at(AT_FDCWD, directory.path, O_RDONLY | O_DIRECTORY));
     cgroup_fd = opened.get();
   }
-  const std::vector<bpf_insn> instructions = TRY(unified::device_program(rules));
-  const sys::UniqueFd program = TRY(sys::load_device_program(instructions));
   const std::vector<sys::UniqueFd> before =
       is_new ? std::vector<sys::UniqueFd>() : TRY(sys::attached_device_programs(cgroup_fd));
   if (before.size() == 1) {
-    Status replaced = sys::attach_device_program(cgroup_fd, program.get(), before.front().get());
+    Status replaced = sys::attach_device_program(cgroup_fd, program, before.front().get());
     // EINVAL: Linux before 5.6, or a program that was attached without ALLOW_MULTI. The way below has both attached
     // for a moment, so that only what both allow is allowed.
     if (replaced || !replaced.error().is(EINVAL)) {
       return replaced;
     }
   }
-  TRY(sys::attach_device_program(cgroup_fd, program.get()));
+  TRY(sys::attach_device_program(cgroup_fd, program));
   for (const sys::UniqueFd& old : before) {
     TRY(sys::detach_device_program(cgroup_fd, old.get()));
   }
   return {};
+}
+
+bool may_not(const Error& error) {
+  return (error.is(EPERM) || error.is(EACCES)) && is_unprivileged();
 }
 
 }  // namespace
@@ -93,19 +95,29 @@ Status check_device_rules(const Placement& placement, const std::vector<DeviceRu
   return find_directory(placement, "") != nullptr ? Status() : no_device_control();
 }
 
-Status apply_device_rules(const Placement& placement, int cgroup2_fd, bool is_new,
-                          const std::vector<DeviceRule>& rules) {
-  const std::vector<DeviceRule> all = with_default_devices(rules);
-  Status applied = no_device_control();
-  if (const Directory* legacy = find_directory(placement, "devices")) {
-    applied = apply_legacy(legacy->path, is_new, all);
-  } else if (const Directory* unified = find_directory(placement, "")) {
-    applied = apply_unified(*unified, cgroup2_fd, is_new, all);
+Result<DeviceRules> prepare_device_rules(const Placement& placement, const std::vector<DeviceRule>& rules) {
+  TRY(check_device_rules(placement, rules));
+  DeviceRules prepared{.rules = with_default_devices(rules), .program = {}};
+  if (find_directory(placement, "devices") == nullptr) {
+    const std::vector<bpf_insn> instructions = TRY(unified::device_program(prepared.rules));
+    auto program = sys::load_device_program(instructions);
+    prepared.may_apply = program || !may_not(program.error());
+    if (prepared.may_apply) {
+      prepared.program = TRY(std::move(program));
+    }
   }
-  if (!applied && (applied.error().is(EPERM) || applied.error().is(EACCES)) && is_unprivileged()) {
-    return {};  // as the header says
+  return prepared;
+}
+
+Status apply_device_rules(const Placement& placement, int cgroup2_fd, bool is_new, const DeviceRules& rules) {
+  if (!rules.may_apply) {
+    return {};
   }
-  return applied;
+  const Directory* legacy = find_directory(placement, "devices");
+  const Status applied = legacy != nullptr
+                             ? apply_legacy(legacy->path, is_new, rules.rules)
+                             : attach(*find_directory(placement, ""), cgroup2_fd, is_new, rules.program.get());
+  return !applied && may_not(applied.error()) ? Status() : applied;
 }
 
 }  // namespace berth::cgroup

@@ -17,6 +17,7 @@
 #include "cgroup/place.hpp"
 #include "cgroup/processes.hpp"
 #include "cgroup/statistics.hpp"
+#include "cgroup/systemd/bus.hpp"
 #include "cgroup/systemd/scope.hpp"
 #include "cgroup/systemd/slices.hpp"
 #include "cgroup/update_limits.hpp"
@@ -313,19 +314,21 @@ Status Cgroup::apply(const plan::Resources& resources) {
   }
   const Controllers controllers = TRY(find_controllers(self.placement, resources));
   const Limits limits = TRY(enforceable_limits(resources, controllers));
-  TRY(check_device_rules(self.placement, resources.devices));
+  const DeviceRules devices =
+      TRY_CONTEXT(prepare_device_rules(self.placement, resources.devices), "set the device rules of the cgroup");
   TRY_CONTEXT(enable_unified(self.placement, limits, controllers), "set the limits of the cgroup");
   if (resources.memory.check_before_update && !self.is_new) {
     TRY(check_memory_in_use(self.placement, limits.unified));
   }
   if (self.placement.unit) {
-    TRY_CONTEXT(systemd::set_limits(*self.placement.unit, limits.unified), "set the limits of the cgroup");
+    systemd::Bus bus = TRY_CONTEXT(systemd::Bus::connect(self.placement.unit->user), "set the limits of the cgroup");
+    TRY_CONTEXT(systemd::set_limits(bus, *self.placement.unit, limits.unified), "set the limits of the cgroup");
   }
   TRY_CONTEXT(write_legacy_limits(self.placement, limits.legacy), "set the limits of the cgroup");
   TRY_CONTEXT(write_unified_limits(self.placement, limits.unified), "set the limits of the cgroup");
-  TRY_CONTEXT(apply_device_rules(self.placement, self.starts_with_unified() ? self.lock.get() : -1, self.is_new,
-                                 resources.devices),
-              "set the device rules of the cgroup");
+  TRY_CONTEXT(
+      apply_device_rules(self.placement, self.starts_with_unified() ? self.lock.get() : -1, self.is_new, devices),
+      "set the device rules of the cgroup");
   const std::int64_t others = self.placeholder.pid() > 0 ? 1 : 0;
   self.fork_refused = resources.pids_limit && *resources.pids_limit >= 0 && *resources.pids_limit <= others;
   return {};

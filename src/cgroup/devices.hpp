@@ -4,6 +4,7 @@
 #include <berth/base/error.hpp>
 #include <berth/cgroup/cgroup.hpp>
 #include <berth/plan/container_plan.hpp>
+#include <berth/sys/unique_fd.hpp>
 
 #include <linux/bpf.h>
 
@@ -18,11 +19,19 @@ namespace berth::cgroup {
 /// of the placement can enforce any.
 Status check_device_rules(const Placement& placement, const std::vector<plan::DeviceRule>& rules);
 
-/// Makes the cgroup enforce the rules and the default ones. `cgroup2_fd` is the directory's descriptor or -1; `is_new`
-/// says that no program can be attached yet. A caller in a user namespace that may not do this is let through: its
-/// containers cannot make a device node that works, by the kernel's own rule (capabilities(7), CAP_MKNOD).
-Status apply_device_rules(const Placement& placement, int cgroup2_fd, bool is_new,
-                          const std::vector<plan::DeviceRule>& rules);
+/// Rules that the kernel has accepted already, where it can be asked: to apply them changes everything or fails.
+struct DeviceRules {
+  std::vector<plan::DeviceRule> rules;  ///< with the default ones
+  sys::UniqueFd program;                ///< where cgroup2 enforces them
+  bool may_apply = true;  ///< false: the caller may not, in a user namespace. It is let through: its containers cannot
+                          ///< make a device node that works, by the kernel's own rule (capabilities(7), CAP_MKNOD)
+};
+/// Changes nothing yet.
+Result<DeviceRules> prepare_device_rules(const Placement& placement, const std::vector<plan::DeviceRule>& rules);
+
+/// Makes the cgroup enforce the rules. `cgroup2_fd` is the directory's descriptor or -1; `is_new` says that no program
+/// can be attached yet.
+Status apply_device_rules(const Placement& placement, int cgroup2_fd, bool is_new, const DeviceRules& rules);
 
 /// The rules of config.json and, after them, those for what every container has: null, zero, full, random, urandom,
 /// tty, ptmx, the pseudo terminals, and mknod of any device (which without read and write gives access to nothing).

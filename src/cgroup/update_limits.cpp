@@ -12,6 +12,7 @@
 #include "cgroup/controllers.hpp"
 #include "cgroup/devices.hpp"
 #include "cgroup/place.hpp"
+#include "cgroup/systemd/bus.hpp"
 #include "cgroup/systemd/scope.hpp"
 #include "cgroup/write_limits.hpp"
 
@@ -90,8 +91,8 @@ void add_oom_killer(const Placement& placement, const plan::Resources& resources
 // After the files, so that systemd is told what the kernel took. It then writes all that it knows of the unit: a quota
 // in whole percents, and for what it has no property what a new unit has. What was there is put back, also where it is
 // not among these limits.
-Status set_unit_limits(const Placement& placement, const Limits& limits) {
-  if (!placement.unit) {
+Status set_unit_limits(const Placement& placement, const Limits& limits, std::optional<systemd::Bus>& bus) {
+  if (!bus) {
     return {};
   }
   const std::string& directory = placement.directories.front().path;
@@ -109,23 +110,24 @@ Status set_unit_limits(const Placement& placement, const Limits& limits) {
       kept.push_back({.property = {}, .controller = {}, .file = file, .value = std::move(*value)});
     }
   }
-  TRY(systemd::set_limits(*placement.unit, told));
+  TRY(systemd::set_limits(*bus, *placement.unit, told));
   TRY(restore_unified_limits(placement, limits.unified));
   return restore_unified_limits(placement, kept);
 }
 
 // Device rules last: what is before them can be taken back.
-Status write_all(const Placement& placement, const Limits& limits, const plan::Resources& resources) {
+Status write_all(const Placement& placement, const Limits& limits, const std::optional<DeviceRules>& devices,
+                 std::optional<systemd::Bus>& bus) {
   TRY(write_legacy_limits(placement, limits.legacy));
   TRY(write_unified_limits(placement, limits.unified));
-  TRY(set_unit_limits(placement, limits));
-  return resources.devices.empty() ? Status() : apply_device_rules(placement, -1, false, resources.devices);
+  TRY(set_unit_limits(placement, limits, bus));
+  return devices ? apply_device_rules(placement, -1, false, *devices) : Status();
 }
 
-void restore(const Placement& placement, const Limits& before) {
+void restore(const Placement& placement, const Limits& before, std::optional<systemd::Bus>& bus) {
   const Status legacy = restore_legacy_limits(placement, before.legacy);
   const Status unified = restore_unified_limits(placement, before.unified);
-  const Status unit = set_unit_limits(placement, before);
+  const Status unit = set_unit_limits(placement, before, bus);
   for (const Status* restored : {&legacy, &unified, &unit}) {
     if (!*restored) {
       log::warning("the limits are not as they were before: {}", restored->error().message());
@@ -184,21 +186,27 @@ Status update_limits(const Placement& placement, const plan::Resources& asked) {
   const Controllers controllers = TRY(find_controllers(placement, resources));
   Limits limits = TRY(enforceable_limits(resources, controllers));
   add_oom_killer(placement, resources, limits);
+  // What can fail without a change comes first: not every write can be taken back.
+  std::optional<DeviceRules> devices;
   if (!resources.devices.empty()) {
-    TRY(check_device_rules(placement, resources.devices));
+    devices = TRY(prepare_device_rules(placement, resources.devices));
+  }
+  std::optional<systemd::Bus> bus;
+  if (placement.unit) {
+    bus = TRY(systemd::Bus::connect(placement.unit->user));
   }
   TRY(enable_unified(placement, limits, controllers));
   if (asked.memory.check_before_update && asked.memory.limit) {
     TRY(check_memory_in_use(placement, limits.unified));
   }
-  // What cannot be taken back comes last: cgroup2 enforces a low memory.max by killing.
+  // Of the writes that comes last: cgroup2 enforces a low memory.max by killing.
   std::ranges::stable_partition(limits.unified, [](const FileWrite& write) { return write.file != "memory.max"; });
 
   const Limits before{.legacy = TRY(values_before(placement, limits.legacy, false)),
                       .unified = TRY(values_before(placement, limits.unified, true))};
-  Status written = write_all(placement, limits, resources);
+  Status written = write_all(placement, limits, devices, bus);
   if (!written) {
-    restore(placement, before);
+    restore(placement, before, bus);
   }
   return written;
 }

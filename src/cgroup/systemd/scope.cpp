@@ -225,8 +225,7 @@ Result<bool> stop_scope(const Unit& unit) {
   return true;
 }
 
-Status set_limits(const Unit& unit, const std::vector<FileWrite>& limits) {
-  Bus bus = TRY(Bus::connect(unit.user));
+Status set_limits(Bus& bus, const Unit& unit, const std::vector<FileWrite>& limits) {
   const auto version = bus.property(manager_object(), "Version");
   if (!version) {
     return std::unexpected(version.error().error);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cgroup/file_write.hpp"
+#include "cgroup/systemd/bus.hpp"
 
 namespace berth::cgroup::systemd {
 
@@ -46,7 +47,7 @@ std::string scope_directory(const Placement& placement);
 std::string below_unit(const Placement& placement);
 
 /// Makes the limits properties of the unit.
-Status set_limits(const Unit& unit, const std::vector<FileWrite>& limits);
+Status set_limits(Bus& bus, const Unit& unit, const std::vector<FileWrite>& limits);
 
 /// Moves a process of the caller's into the unit's cgroup, or the one `below` it ("" or "/name"), for a user who has no
 /// right to do it himself.
