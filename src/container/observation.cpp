@@ -109,7 +109,7 @@ std::string owner_name(uid_t uid) {
   if (uid == 0) {
     return "root";
   }
-  constexpr std::size_t kMaxPasswd = 1024 * 1024;
+  constexpr std::size_t kMaxPasswd = 1024UL * 1024;
   const auto passwd = sys::read_file(AT_FDCWD, "/etc/passwd", kMaxPasswd);
   const auto entry = passwd ? find_user_by_id(*passwd, uid) : std::nullopt;
   return entry ? std::string(entry->name) : std::to_string(uid);
