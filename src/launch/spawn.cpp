@@ -83,14 +83,14 @@ Status equip(const InitContext& context, pid_t pid, net::MovedDevices& devices) 
 }
 
 // Whether the process can do what is before its trampoline in this one's memory: nothing of the above is to be done
-// meanwhile, no hook is waited for, and nobody else is in its pid namespace. A low memory limit could have the kernel
-// end all who share the memory.
+// meanwhile, no hook is waited for, and nobody else is in its pid namespace. Only a process with memory of its own gets
+// into another time namespace. A low memory limit could have the kernel end all who share the memory.
 bool can_share_memory(const InitContext& context, const cgroup::Cgroup& cgroup) {
   const plan::ContainerPlan& plan = context.plan;
   const plan::Hooks& hooks = plan.hooks;
   const bool has_hooks = !hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty();
   return sys::knows_shared_memory() && context.process.is_first && context.process.trampoline_takes_over &&
-         !context.spawn.staged && !context.spawn.unshare_time && !plan.namespaces.has(CLONE_NEWUSER) &&
+         !context.spawn.staged && !plan.namespaces.has(CLONE_NEWUSER) && !plan.namespaces.has(kNewTime) &&
          context.options.rdt == nullptr && plan.net_devices.empty() && !has_hooks &&
          has_room(plan.resources.memory.limit) && cgroup.clone_suffices();
 }
@@ -98,7 +98,7 @@ bool can_share_memory(const InitContext& context, const cgroup::Cgroup& cgroup) 
 // Nothing where this kernel cannot.
 Result<std::optional<sys::Child>> spawn_in_own_memory(InitContext& context, cgroup::Cgroup& cgroup,
                                                       channel::Channel& channel, sys::UniqueFd& peer) {
-  const trace::Span span("clone, until the trampoline takes over");
+  const trace::Span span("clone");
   context.process.shares_memory = true;
   auto body = [&context, &peer]() noexcept {
     trace::become(trace::Track::kContainer);
