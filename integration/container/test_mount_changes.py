@@ -207,6 +207,51 @@ def test_id_mapped(living, source):
         assert [seen.stats[f"/{place}/file"]["uid"] for place in ("place", "place2", "place3")] == [0, 7, 65534]
 
 
+@contextlib.contextmanager
+def holding_user_namespace(nested):
+    """The path of a user namespace that a process of the host's is in, and that process. `nested`: made in another one."""
+    inner = "unshare --user sh -c 'echo 2; read go; exec sleep 60'" if nested else "sleep 60"
+    holder = subprocess.Popen(["unshare", "--user", "sh", "-c", f"echo 1; read go; exec {inner}"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    path = f"/proc/{holder.pid}/ns/user"
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(holder)
+        stack.callback(holder.kill)
+        parent = stack.enter_context(open("/proc/self/ns/user"))
+        for host in (0, 0) if nested else (100000,):
+            holder.stdout.readline()
+
+            def enter():
+                if os.fstat(parent.fileno()).st_ino != os.stat("/proc/self/ns/user").st_ino:
+                    libc.setns(parent.fileno(), libc.CLONE_NEWUSER)
+
+            # Only processes of the namespace that it was made in may write its maps.
+            subprocess.run(["sh", "-c", f"for map in uid_map gid_map; do echo 0 {host} 65536 >/proc/{holder.pid}/$map; done"],
+                           preexec_fn=enter, check=True)
+            parent = stack.enter_context(open(path))
+            holder.stdin.write(b"go\n")
+            holder.stdin.flush()
+        yield path, holder
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_joined_user_namespace(living, source, nested):
+    """It is the one of the path; if nothing is there any more, one that was made in the caller's own."""
+    os.chown(source / "file", 0, 0)
+    with holding_user_namespace(nested) as (path, holder):
+        def join(config):
+            config["linux"]["namespaces"].append({"type": "user", "path": path})
+
+        with living(join, places) as box:
+            box.add(bind(source, "/place", "idmap"))
+            assert box.report("--stat", "/place/file").stats["/place/file"]["uid"] == 0
+            box.remove("/place")
+            holder.kill()
+            holder.wait()
+            outcome = box.change("add", bind(source, "/place"))
+            assert nested == ("neither a child of this command's nor at the path" in outcome.stderr) == (not outcome.ok)
+
+
 def test_file_systems_of_the_container_s_namespaces(living):
     """sysfs shows the network of the container, mqueue its queues."""
     with living() as box:
@@ -452,15 +497,17 @@ def test_the_container_sees_no_process_of_the_host(living, source):
         assert found == [], looks
 
 
-def test_mount_namespace_of_the_container_s_making(container, bundle, busybox, source):
+@both_users
+def test_mount_namespace_of_the_container_s_making(container, bundle, busybox, source, change):
     """In a user namespace that it made, its first process could take the flags off a mount."""
-    def change(config):
+    def make(config):
+        (change or (lambda config: None))(config)
         config["process"].update(args=["/bin/sh", "-c", "exec unshare -Urm sh -c 'echo made; exec sleep 1000'"],
                                  env=["PATH=/bin"])
         for names in config["process"]["capabilities"].values():
             names.append("CAP_SETFCAP")  # Docker's default has it too: to map root in a new user namespace
 
-    made = bundle(change=change)
+    made = bundle(change=make)
     made.busybox(busybox, "unshare", "sleep")
     with container(made) as box:
         process = box.background(stdout=subprocess.PIPE)
@@ -469,7 +516,7 @@ def test_mount_namespace_of_the_container_s_making(container, bundle, busybox, s
             before = Living(box).mounts()
             for action in ("add", "remove"):
                 error = Living(box).change(action, bind(source, "/dev/shm", "ro")).error
-                assert "has left the mount namespace that was made for it" in error
+                assert "left the mount namespace that was made for it" in error
             assert Living(box).mounts() == before
         finally:
             box.must("kill", "KILL")

@@ -1,5 +1,6 @@
 #include <berth/container/mounts.hpp>
 #include <berth/launch/change_mounts.hpp>
+#include <berth/ns/namespace_set.hpp>
 #include <berth/plan/lower.hpp>
 #include <berth/spec/parse.hpp>
 #include <berth/sys/file.hpp>
@@ -7,7 +8,6 @@
 #include <fcntl.h>
 #include <sched.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "container/observation.hpp"
@@ -38,17 +38,22 @@ Result<Target> open_target(const StateStore& store, const std::string& id) {
                 std::move(*observation.process)};
 }
 
-// Of the first process, which must not have become another one's number meanwhile.
-Result<sys::UniqueFd> open_user_namespace(const Target& target) {
+// That of the first process, unless it has gone into another one since, where its own mounts are. Nor must its number
+// be another process's meanwhile.
+Result<sys::UniqueFd> open_user_namespace(const Target& target, const plan::Namespaces& namespaces) {
+  if (!namespaces.has(CLONE_NEWUSER)) {
+    return sys::UniqueFd();
+  }
   sys::UniqueFd opened = TRY(sys::open_at(AT_FDCWD, fmt::format("/proc/{}/ns/user", target.record.pid), O_RDONLY));
   if (TRY(target.init.has_ended())) {
     return fail(ErrorKind::kState, "container not running");
   }
+  if (!TRY(ns::is_user_namespace_of(namespaces.joined, opened.get()))) {
+    return fail(ErrorKind::kState,
+                "the container's first process is in a user namespace that is neither a child of this command's nor at "
+                "the path of the configuration: it may have left the mount namespace that was made for it");
+  }
   return opened;
-}
-
-bool needs_maps_of_container(const plan::Mount& mount) {
-  return mount.idmapped && mount.uid_mappings.empty();
 }
 
 }  // namespace
@@ -57,18 +62,16 @@ Status add_mounts(const StateStore& store, const std::string& id, std::vector<sp
   Target target = TRY(open_target(store, id));
   target.config.mounts = std::move(mounts);
   const plan::ContainerPlan plan = TRY(plan::lower_added_mounts(target.config, target.record.bundle));
-  launch::RunningContainer container{.init = target.init, .user_namespace = {}};
-  if (std::ranges::any_of(plan.rootfs.mounts, needs_maps_of_container)) {
-    container.user_namespace = TRY(open_user_namespace(target));
-  }
-  return launch::add_mounts(plan, container);
+  return launch::add_mounts(plan,
+                            {.init = target.init, .user_namespace = TRY(open_user_namespace(target, plan.namespaces))});
 }
 
 Status remove_mounts(const StateStore& store, const std::string& id, std::vector<spec::Mount> mounts) {
   Target target = TRY(open_target(store, id));
   target.config.mounts = std::move(mounts);
   const plan::ContainerPlan plan = TRY(plan::lower_removed_mounts(target.config));
-  return launch::remove_mounts(plan, {.init = target.init, .user_namespace = {}});
+  return launch::remove_mounts(
+      plan, {.init = target.init, .user_namespace = TRY(open_user_namespace(target, plan.namespaces))});
 }
 
 }  // namespace berth::container

@@ -51,8 +51,8 @@ Status become_root_of(const plan::Namespaces& namespaces) {
 
 // The container's first process may have made a user namespace and in that a mount namespace. Over the mounts of such a
 // one it rules: it would take off what makes them read-only.
-Status check_mount_namespace(const path::ProcDir& proc) {
-  if (TRY(ns::rules_mount_namespace(proc))) {
+Status check_mount_namespace(const path::ProcDir& proc, const RunningContainer& container) {
+  if (TRY(ns::mount_namespace_belongs_to(proc, container.user_namespace.get()))) {
     return {};
   }
   return fail(ErrorKind::kState, "the container's first process has left the mount namespace that was made for it");
@@ -77,7 +77,7 @@ Status add(const plan::ContainerPlan& plan, const RunningContainer& container, r
   TRY(mounts.open_sources());
   TRY(become_root_of(plan.namespaces));
   TRY(join(container, kMount));
-  TRY(check_mount_namespace(proc));
+  TRY(check_mount_namespace(proc, container));
   const path::RootDir root = TRY(own_root());
   TRY(survive_parent());
   return mounts.attach(root, proc);
@@ -87,7 +87,7 @@ Status remove(const plan::ContainerPlan& plan, const RunningContainer& container
   const path::ProcDir proc = TRY(path::ProcDir::open());
   TRY(join(container, plan.namespaces.all() & (kUser | kMount)));
   TRY(become_root_of(plan.namespaces));
-  TRY(check_mount_namespace(proc));
+  TRY(check_mount_namespace(proc, container));
   const path::RootDir root = TRY(own_root());
   TRY(survive_parent());
   return rootfs::remove_mounts(plan.rootfs.mounts, root, proc);

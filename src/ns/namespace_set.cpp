@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -27,6 +28,10 @@ constexpr std::array<std::pair<int, std::string_view>, 8> kNames = {{
     {CLONE_NEWCGROUP, "cgroup"},
     {kNewTime, "time"},
 }};
+
+bool same_namespace(const struct stat& one, const struct stat& other) {
+  return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
 
 }  // namespace
 
@@ -120,7 +125,25 @@ Status ChildNamespaceSwitch::restore() {
   return {};
 }
 
-Result<bool> rules_mount_namespace(const path::ProcDir& proc) {
+Result<bool> is_user_namespace_of(std::span<const plan::JoinedNamespace> joined, int fd) {
+  const sys::UniqueFd parent(::ioctl(fd, NS_GET_PARENT));
+  if (parent.valid()) {
+    const struct stat own = TRY(sys::stat_at(AT_FDCWD, "/proc/self/ns/user", 0));
+    if (same_namespace(TRY(sys::stat_fd(parent.get(), "parent of the user namespace")), own)) {
+      return true;
+    }
+  } else if (errno != EPERM) {  // which says that the caller's is none of its ancestors
+    return sys_fail(errno, "ioctl(user namespace, NS_GET_PARENT)");
+  }
+  const auto user = std::ranges::find(joined, CLONE_NEWUSER, &plan::JoinedNamespace::flag);
+  if (user == joined.end()) {
+    return false;
+  }
+  const auto theirs = sys::stat_at(AT_FDCWD, user->path, 0);
+  return theirs && same_namespace(*theirs, TRY(sys::stat_fd(fd, "user namespace")));
+}
+
+Result<bool> mount_namespace_belongs_to(const path::ProcDir& proc, int user_namespace) {
   const sys::UniqueFd directory = TRY(proc.open_file("self/ns", O_PATH | O_DIRECTORY));
   const sys::UniqueFd mount = TRY(sys::open_at(directory.get(), "mnt", O_RDONLY));
   const int descriptor = ::ioctl(mount.get(), NS_GET_USERNS);
@@ -129,9 +152,9 @@ Result<bool> rules_mount_namespace(const path::ProcDir& proc) {
     return errno == EPERM ? Result<bool>(false) : sys_fail(errno, "ioctl(/proc/self/ns/mnt, NS_GET_USERNS)");
   }
   const sys::UniqueFd owner(descriptor);
-  const struct stat theirs = TRY(sys::stat_fd(owner.get(), "owner of the mount namespace"));
-  const struct stat own = TRY(sys::stat_at(directory.get(), "user", 0));
-  return theirs.st_dev == own.st_dev && theirs.st_ino == own.st_ino;
+  return same_namespace(TRY(sys::stat_fd(owner.get(), "owner of the mount namespace")),
+                        user_namespace < 0 ? TRY(sys::stat_at(directory.get(), "user", 0))
+                                           : TRY(sys::stat_fd(user_namespace, "user namespace")));
 }
 
 Status create_time_namespace(std::span<const plan::TimeOffset> offsets) {

@@ -10,7 +10,7 @@ namespace berth::launch {
 
 struct RunningContainer {
   const sys::Pidfd& init;        ///< its first process
-  sys::UniqueFd user_namespace;  ///< that it has joined, where id-mapped mounts need that one's maps; else invalid
+  sys::UniqueFd user_namespace;  ///< that it was made in or has joined; invalid if it has none of its own
 };
 
 /// Adds `plan.rootfs.mounts` to the container, all or none, also when the caller is killed meanwhile. What is bound and

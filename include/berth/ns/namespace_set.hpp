@@ -62,9 +62,12 @@ class ChildNamespaceSwitch {
 /// unshare(CLONE_NEWTIME) and /proc/self/timens_offsets, before any process is in the new namespace.
 Status create_time_namespace(std::span<const plan::TimeOffset> offsets);
 
-/// Whether the mount namespace of the calling process belongs to its user namespace (NS_GET_USERNS), so that nobody
-/// with fewer rights rules over the mounts in it.
-Result<bool> rules_mount_namespace(const path::ProcDir& proc);
+/// Whether the user namespace that `fd` refers to is the one that a container of the caller's got: made in the caller's
+/// own (NS_GET_PARENT), or at the path of `joined`. One that a process in it has made is neither.
+Result<bool> is_user_namespace_of(std::span<const plan::JoinedNamespace> joined, int fd);
+/// Whether the mount namespace of the calling process belongs to this user namespace (NS_GET_USERNS), so that nobody
+/// with fewer rights rules over the mounts in it. -1: to the user namespace of the calling process.
+Result<bool> mount_namespace_belongs_to(const path::ProcDir& proc, int user_namespace);
 
 /// linux.sysctl, through `proc`, a whole procfs of the pid namespace that the container has got anyway; without one
 /// (null), or where the configuration mounts something over it, through a private one.
