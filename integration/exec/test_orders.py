@@ -1,8 +1,11 @@
 """In which state of a container `exec` works, what it says else, and what it leaves."""
 
+import json
 import os
 import signal
 import time
+
+import pytest
 
 from harness.marks import both_views
 from harness.runtime import wait_until
@@ -42,6 +45,30 @@ def test_paused_container(running, view):
         assert process.poll() is None
         box.must("resume")
         assert process.wait(5) == 6
+
+
+@both_views
+@pytest.mark.parametrize("killed", [False, True])
+def test_cgroup_that_somebody_freezes(running, view, tmp_path, killed):
+    """Not `pause`, and after exec has looked. Its process can do nothing any more, also not close the lock."""
+    process_file = tmp_path / "process"
+    os.mkfifo(process_file)
+    with running() as box:
+        process = box.runtime.popen("exec", "--process", process_file, box.id)
+        with open(process_file, "w") as file:  # which exec reads when it has looked
+            directory = view.cgroup_of(box.pid, "freezer")
+            name, value = ("freezer.state", "FROZEN") if view.mounts.get("freezer") else ("cgroup.freeze", "1")
+            with open(os.path.join(directory, name), "w") as freezer:
+                freezer.write(value)
+            json.dump({**box.bundle.config["process"], "args": ["/probe", "exit", "6"]}, file)
+        time.sleep(0.3)
+        assert process.poll() is None
+        if killed:
+            process.kill()
+            process.wait()
+        resumed = box.must("resume")
+        assert resumed.seconds < 5
+        assert killed or process.wait(5) == 6
 
 
 def test_missing_program(running, tmp_path):
@@ -93,8 +120,9 @@ def test_forwarded_signal(running):
 
 def test_delete_while_a_process_runs(running):
     with running() as box:
-        process = box.runtime.popen("exec", box.id, "/probe", "sleep")
-        wait_until(lambda: len(box.runtime("ps", "--format", "json", box.id).json) == 2)
+        process = box.runtime.popen("exec", box.id, "/probe", "trap", "10", stdout=-1)
+        assert process.stdout.readline() == b"ready\n"
+        process.stdout.close()
         box.must("delete", "--force")
         assert process.wait(5) == 137
 

@@ -205,6 +205,22 @@ def test_exec_in_the_background(shell, box):
             other.close()
 
 
+def test_exec_that_was_in_the_background_when_the_container_was_paused(shell, box):
+    """What it found before it stopped is of yesterday."""
+    with in_the_foreground(shell, box):
+        other = Shell(box.runtime.view)
+        try:
+            other.type(command(box, "exec", "-t", box.id, "/bin/sh") + " &\n")
+            other.type("sleep 0.5; jobs\n")
+            other.expect("Stopped")
+            box.must("pause")
+            other.type("fg\n")
+            other.expect("cannot exec in a paused container")
+            box.must("resume")
+        finally:
+            other.close()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_settings_after_a_signal_that_ends_the_container(shell, box, number):
     """The signal goes to the container's program; when that ends, the terminal is as it was."""

@@ -99,6 +99,9 @@ Result<launch::LaunchedProcess> launch_process(const ExecRequest& request, const
   options.filter_cache = std::move(filter_cache);
   options.passed = request.passed;
   options.interrupt_fd = signals.get();
+  // From there on `delete` ends the process with the container. It has the lock's descriptor until it comes to closing
+  // it, which is never where somebody has frozen the cgroup meanwhile: who resumes it must not wait for that.
+  options.placed = [&target] { return target.directory.unlock(); };
   options.at_once = !execution.plan.process.terminal && request.pidfd_socket.empty();
   options.may_share_memory = !request.ignore_paused && launch::has_room(execution.memory_limit);
   if (!execution.plan.namespaces.has(CLONE_NEWNS)) {
@@ -123,17 +126,31 @@ Result<launch::LaunchedProcess> launch_process(const ExecRequest& request, const
   return launch::exec(execution.plan, target.init, cgroup, options);
 }
 
-// Other commands must not wait until a shell brings this one to the foreground.
-Status await_foreground(const ContainerDirectory& directory) {
-  if (terminal::is_foreground(STDIN_FILENO)) {
-    return {};
+struct Prepared {
+  Target target;
+  Execution execution;
+};
+
+Result<Prepared> prepare(const StateStore& store, const ExecRequest& request) {
+  std::optional<trace::Span> span(std::in_place, "container");
+  Target target = TRY(open_target(store, request));
+  span.emplace("configuration");
+  Execution execution = TRY(plan_execution(request, target.directory));
+  TRY(check_terminal(execution.plan.process, request.console_socket, request.detach));
+  return Prepared{std::move(target), std::move(execution)};
+}
+
+// Other commands do not wait until a shell brings this one to the foreground; what they did meanwhile counts.
+Result<Prepared> prepare_in_foreground(const StateStore& store, const ExecRequest& request) {
+  {
+    Prepared prepared = TRY(prepare(store, request));
+    if (!prepared.execution.plan.process.terminal || !request.console_socket.empty() ||
+        terminal::is_foreground(STDIN_FILENO)) {
+      return prepared;
+    }
   }
-  TRY(directory.unlock());
   terminal::await_foreground();
-  if (!TRY(directory.lock(LockKind::kShared))) {
-    return fail(ErrorKind::kNotFound, "container \"{}\" does not exist", directory.id());
-  }
-  return {};
+  return prepare(store, request);
 }
 
 // Whether processes of the container can look at one that still is this program (CVE-2019-5736): they see it before it
@@ -156,22 +173,13 @@ Status commit(const ExecRequest& request, const spec::Record& record, launch::La
 Result<int> exec(const StateStore& store, const ExecRequest& request) {
   TRY(check_id(request.id));
   TRY(take_descriptors(request.passed));
-  std::optional<trace::Span> span(std::in_place, "container");
-  const Target target = TRY(open_target(store, request));
-  span.emplace("configuration");
-  Execution execution = TRY(plan_execution(request, target.directory));
-  span.reset();
+  auto [target, execution] = TRY(prepare_in_foreground(store, request));
   if (needs_sealed_self(execution.plan)) {
     TRY(launch::ensure_sealed_self(request.argv));
   }
   const plan::Process process = execution.plan.process;
-  TRY(check_terminal(process, request.console_socket, request.detach));
-  if (process.terminal && request.console_socket.empty()) {
-    TRY(await_foreground(target.directory));
-  }
-
   const SignalFd signals = TRY(SignalFd::for_forwarding());
-  span.emplace("launch");
+  std::optional<trace::Span> span(std::in_place, "launch");
   launch::LaunchedProcess launched =
       TRY(launch_process(request, target, std::move(execution), signals, store.filter_cache()));
   std::optional<terminal::Relay> relay =
@@ -183,7 +191,6 @@ Result<int> exec(const StateStore& store, const ExecRequest& request) {
     static_cast<void>(launched.child().release());
     return 0;
   }
-  TRY(target.directory.unlock());
   span.emplace("the program runs");
   const sys::ExitStatus status = TRY(wait_in_foreground(launched.child(), signals, relay));
   return status.shell_status();

@@ -81,6 +81,7 @@ Result<LaunchedProcess> exec(const plan::ContainerPlan& plan, const sys::Pidfd& 
   context.join_flags = options.namespaces;
   const trace::Span span("clone, until the process is ready");
   sys::Child stage = TRY(start_stage(context, cgroup, channel, std::move(sockets.second)));
+  TRY(options.placed());
   // In a paused container it comes to nothing before somebody resumes that.
   TRY(await_message(channel, options.interrupt_fd));
   sys::Child child = TRY(receive_from_stage(channel, stage));

@@ -11,6 +11,7 @@
 #include <berth/sys/unique_fd.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace berth::launch {
@@ -28,6 +29,8 @@ struct ExecOptions {
   bool may_share_memory = false;
   bool at_once = false;   ///< the caller has nothing to do between exec() and commit(): neither waits for the other
   int interrupt_fd = -1;  ///< a signalfd; when it is readable the exec is given up
+  /// Called when the process is in the container's cgroup, where others find it, and which may be frozen.
+  std::function<Status()> placed = [] { return Status(); };
 };
 
 /// Makes a process in the cgroup and the namespaces of `init`, the container's first process, which stands right before
