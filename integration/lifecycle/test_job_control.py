@@ -221,6 +221,34 @@ def test_exec_that_was_in_the_background_when_the_container_was_paused(shell, bo
             other.close()
 
 
+def test_continued_in_the_background(shell, box):
+    """It stops again, as an editor does."""
+    shell.type(run(box) + " &\n")
+    pid = int(re.search(r"(\d+)\r\n$", shell.expect(r"\[1\] \d+\r\n")).group(1))
+    for _ in range(3):
+        wait_until(lambda: state_of(pid) == "T", what="the stop")
+        shell.type("bg\n")
+        shell.expect("bg\r\n")
+        shell.expect(Shell.PROMPT)
+    wait_until(lambda: state_of(pid) == "T", what="the stop")
+    assert not os.path.exists(os.path.join(box.runtime.root, box.id))
+    shell.type("fg\n")
+    shell.expect("inside> ")
+    shell.type("exit 0\n")
+    shell.expect(Shell.PROMPT)
+
+
+def test_background_that_nothing_stops(shell, box):
+    """SIGTTOU is ignored: it goes on, and takes nothing from the terminal."""
+    done = os.path.join(box.bundle.rootfs, "tmp/done")
+    box.bundle.config["process"]["args"] = ["/bin/sh", "-c", "echo >/tmp/done"]
+    box.bundle.write()
+    shell.type(f"(trap '' TTOU; exec {run(box)}) &\n")
+    wait_until(lambda: os.path.exists(done), what="the program")
+    shell.type("wait; echo status $?\n")
+    shell.expect("status 0\r\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_settings_after_a_signal_that_ends_the_container(shell, box, number):
     """The signal goes to the container's program; when that ends, the terminal is as it was."""

@@ -12,7 +12,8 @@ namespace berth::terminal {
 void stop_as_job(int signal);
 
 /// What every program does that needs the terminal and was started in the background: stops until it is brought to the
-/// foreground.
+/// foreground; again, where it is continued in the background. Goes on there if nothing stops it (an orphaned process
+/// group, SIGTTOU ignored).
 void await_foreground();
 
 }  // namespace berth::terminal
