@@ -12,6 +12,9 @@ namespace {
 class Expression {
  public:
   static Result<Expression> compile(const std::string& text) {
+    if (text.empty()) {  // most likely a variable that is not set
+      return fail(ErrorKind::kUsage, "an empty regular expression would match all containers (say \".*\" for that)");
+    }
     Expression expression;
     if (const int error = ::regcomp(&expression.compiled_.emplace(), text.c_str(), REG_EXTENDED | REG_NOSUB);
         error != 0) {
