@@ -105,6 +105,23 @@ def test_journal_of_a_mistake_on_the_command_line(runtime, service):
     assert error == "berth: " + fields(data)["MESSAGE"]
 
 
+def test_journal_of_an_expression(runtime, service):
+    """It is no container's id."""
+    failure(runtime, "journald:web", JOURNAL, service, command=("kill", "--regex"), id="(")
+    (data, _), = service.records()
+    assert "ID" not in fields(data)
+
+
+def test_syslog_has_one_pid(runtime, service, bundle, container):
+    """Also for what the container's process says, which is process 1 in there."""
+    made = bundle("exit", 0)
+    with container(made) as box:
+        assert runtime.with_args("--debug", "--log", "syslog:web")(
+            "run", "--bundle", made.path, box.id, preexec=at(SYSLOG, service.path)).ok
+    pids = [re.search(r" web\[(\d+)\]: ", data.decode()).group(1) for data, _ in service.records()]
+    assert len(pids) > 5 and set(pids) == {pids[0]} and pids[0] != "1"
+
+
 def test_journal_of_more_than_a_datagram(runtime, service):
     """It goes in a memory file that nobody can change any more."""
     level = "\x01" * 100_000  # of which each byte becomes four in the message

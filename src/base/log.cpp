@@ -118,7 +118,7 @@ void write(Level level, std::string_view message) {
   static_cast<void>(::clock_gettime(CLOCK_REALTIME, &now));  // fails for an unknown clock only
   constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
   if (current.send && current.format == Format::kText) {
-    current.send(level, message);
+    current.send(level, one_line(message));
     return;
   }
   const std::string record =

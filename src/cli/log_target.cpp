@@ -102,12 +102,11 @@ Result<sys::UniqueFd> open_target(const Target& target) {
   return sys::open_at(AT_FDCWD, target.value, O_WRONLY | O_CREAT | O_APPEND, 0644);
 }
 
-void send_to_syslog(int socket, log::Level level, std::string_view text, const std::string& name) {
+void send_to_syslog(int socket, log::Level level, std::string_view text, const std::string& name, pid_t pid) {
   const time_t now = ::time(nullptr);
   struct tm local {};
   if (::localtime_r(&now, &local) != nullptr) {
-    static_cast<void>(
-        sys::send_message(socket, syslog_datagram(level, text, name, sys::own_pid(), local), {}, kSyslogSocket));
+    static_cast<void>(sys::send_message(socket, syslog_datagram(level, text, name, pid, local), {}, kSyslogSocket));
   }
 }
 
@@ -154,9 +153,9 @@ Result<sys::UniqueFd> open_log(const LogOptions& options, const std::string& con
       };
     } else if (target.kind == Target::Kind::kSyslog) {
       ::tzset();  // now: later it would be the container's /etc/localtime
-      settings.send = [socket = fd.get(), name = target.value](log::Level level, std::string_view text) {
-        send_to_syslog(socket, level, text, name);
-      };
+      // The pid too: the container's process has another one in its own pid namespace.
+      settings.send = [socket = fd.get(), name = target.value, pid = sys::own_pid()](
+                          log::Level level, std::string_view text) { send_to_syslog(socket, level, text, name, pid); };
     }
   }
   log::configure(settings);

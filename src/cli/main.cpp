@@ -225,7 +225,7 @@ int run_command_line(int argc, char** argv) {
   const auto parsed = parse_arguments(argc, argv, request);
   // Above the descriptors that --preserve-fds hands to the container, should the caller have left one of them closed.
   const auto first_free = static_cast<int>(request.run.create.passed.end());
-  const auto log = open_log(request.log, request.id(), first_free);
+  const auto log = open_log(request.log, request.regex ? std::string() : request.id(), first_free);
   if (!parsed) {
     return report(parsed.error());
   }

@@ -14,6 +14,16 @@ TEST_CASE("bytes that are not UTF-8 do not break the JSON") {
         "a\xef\xbf\xbd\xef\xbf\xbd(\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\xc3\xa9");
 }
 
+TEST_CASE("a log service gets one line, whatever is in the message") {
+  std::string sent;
+  configure({.fd = -1, .format = Format::kText, .level = Level::kInfo, .send = [&sent](Level, std::string_view text) {
+               sent += text;
+             }});
+  write(Level::kError, "a\nb\x1b[2J");
+  configure({});
+  CHECK(sent == "a\\x0ab\\x1b[2J");
+}
+
 TEST_CASE("levels below the configured one are dropped") {
   configure({.fd = -1, .format = Format::kText, .level = Level::kWarning});
   CHECK_FALSE(enabled(Level::kInfo));

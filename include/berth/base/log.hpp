@@ -17,8 +17,8 @@ struct Settings {
   int fd = -1;  ///< the log file or socket, borrowed and close-on-exec; -1: records go to stderr
   Format format = Format::kText;
   Level level = Level::kInfo;  ///< records below it are dropped
-  /// For a log service, which has a record's level and time from elsewhere: takes the bare message, or the JSON record
-  /// without its newline, in place of what is written to `fd`. May drop it, must not wait.
+  /// For a log service, which has a record's level and time from elsewhere: takes the bare message, on one line, or the
+  /// JSON record without its newline, in place of what is written to `fd`. May drop it, must not wait.
   std::function<void(Level level, std::string_view text)> send = {};
 };
 
