@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -396,7 +397,7 @@ def test_remove_takes_what_is_below(living, source):
 @pytest.mark.parametrize("bad, expected", [
     ("/place", "nothing is mounted on /place"), ("/nosuch", "No such file or directory"), ("/", "a path below /"),
     ("/proc/sys", "to protect the path"), ("/proc/keys", "to protect the path"), ("/tmp", "each destination once"),
-    ("/link-to-root", "leads to the root itself"), ("/link-to-tmp", "leads to the mount that /mounts/0 names too"),
+    ("/link-to-root", "symbolic links"), ("/link-to-tmp", "symbolic links"),
     ("", "a path below /"),
 ])
 def test_remove_takes_all_or_none(living, bad, expected):
@@ -423,9 +424,122 @@ def test_links_of_the_container_lead_to_no_mask(living, link, name):
 
     with living(change, lambda made: os.symlink(link, os.path.join(made.rootfs, "data"))) as box:
         before = box.mounts()
-        error = box.change("remove", {"destination": f"/data/{name}"}).error
-        assert f"protects {'proc' if link == '/proc' else 'sysfs'} from the container" in error
+        assert "symbolic links" in box.change("remove", {"destination": f"/data/{name}"}).error
         assert box.mounts() == before
+
+
+def test_what_hides_parts_of_procfs_stays(living, source):
+    """Also where it is a mount of the configuration."""
+    with living(lambda config: config["mounts"].append(bind(source / "file", "/proc/uptime"))) as box:
+        before = box.mounts()
+        error = box.change("remove", {"destination": "/proc/uptime"}).error
+        assert "what is mounted on /proc/uptime protects proc from the container" in error
+        assert box.mounts() == before
+
+
+@pytest.fixture
+def with_protected_volume(living, tmp_path):
+    """A container with masked and read-only paths on a volume, which its root file system has another way to."""
+    for name in ("hidden", "kept"):
+        tmp_path.joinpath(f"volume/{name}").mkdir(parents=True)
+    tmp_path.joinpath("volume/secret").write_text("secret")
+
+    def change(config):
+        config["mounts"].append(bind(tmp_path / "volume", "/d/mnt"))
+        config["linux"].update(maskedPaths=["/link/secret", "/d/mnt/hidden", "/proc/nosuch"], readonlyPaths=["/d/mnt/kept"])
+
+    with living(change, lambda made: os.symlink("d/mnt", os.path.join(made.rootfs, "link"))) as box:
+        box.root = box.bundle.rootfs
+        box.protected = ("secret", "hidden", "kept")
+        yield box
+
+
+def test_mask_in_a_volume(with_protected_volume):
+    """By whatever path the configuration or the command have it."""
+    box = with_protected_volume
+    before = box.mounts()
+    for name in box.protected:
+        assert "to protect" in box.change("remove", {"destination": f"/d/mnt/{name}"}).error
+        assert re.search("symbolic links|to protect", box.change("remove", {"destination": f"/link/{name}"}).error)
+    assert box.mounts() == before
+
+
+def test_mask_that_the_container_has_moved(with_protected_volume):
+    """With the directory that the volume is in. What cannot be one can be removed."""
+    box = with_protected_volume
+    os.rename(f"{box.root}/d", f"{box.root}/a")
+    for again in (False, True):
+        before = box.mounts()
+        for name in box.protected:
+            error = box.change("remove", {"destination": f"/a/mnt/{name}"}).error
+            assert "may be what protected" in error and "not there any more" in error
+        assert box.mounts() == before
+        box.add(tmpfs("/place"))
+        box.remove("/place")
+        os.makedirs(f"{box.root}/d/mnt/kept", exist_ok=True)
+
+
+@pytest.fixture
+def on_shared_volume(living, tmp_path):
+    """A container that has a directory of the host as a volume, whose mounts are the host's too."""
+    for name in ("volume/inner", "volume/other"):
+        tmp_path.joinpath(name).mkdir(parents=True)
+    volume = str(tmp_path / "volume")
+    libc.mount("tmpfs", volume, "tmpfs")
+    libc.mount(None, volume, None, libc.MS_SHARED)
+    for name in ("inner", "other"):
+        os.mkdir(f"{volume}/{name}")
+    libc.mount("tmpfs", f"{volume}/inner", "tmpfs")
+
+    def change(config):
+        config["linux"]["rootfsPropagation"] = "shared"
+        config["mounts"].append({**bind(volume, "/place"), "options": ["rbind", "rshared"]})
+        config["mounts"].append(tmpfs("/tmp"))
+
+    try:
+        with living(change) as box:
+            box.volume = volume
+            yield box
+    finally:
+        libc.umount(f"{volume}/inner")
+        libc.umount(volume)
+
+
+def test_mounts_of_the_host_on_a_shared_volume(on_shared_volume):
+    """What is mounted there, or taken from there, would be so on the host."""
+    box = on_shared_volume
+    before = mountinfo()
+    for action, place in (("add", "/place/other"), ("remove", "/place/inner")):
+        assert f"{place} is on a shared mount" in box.change(action, tmpfs(place)).error
+        assert mountinfo() == before
+    # Not even on one that is added.
+    error = box.change("add", {**bind(box.volume, "/tmp/in"), "options": ["rbind", "rshared"]}, tmpfs("/tmp/in/other")).error
+    assert "/tmp/in/other is on a shared mount" in error
+    assert mountinfo() == before
+
+
+def test_shared_volume_goes_alone(on_shared_volume):
+    """What is mounted below it stays on the host."""
+    box = on_shared_volume
+    before = mountinfo()
+    box.add({**bind(box.volume, "/tmp/in"), "options": ["rbind", "rshared"]})
+    box.remove("/tmp/in")
+    assert mountinfo() == before
+
+
+def test_removing_what_the_kernel_keeps(living, source):
+    """What comes from the host together is not taken apart in a user namespace. Which are gone then is said."""
+    source.joinpath("inner").mkdir()
+    libc.mount("tmpfs", str(source / "inner"), "tmpfs")
+    try:
+        with living(user_namespace, places) as box:
+            box.add({**bind(source, "/place"), "options": ["rbind"]}, tmpfs("/place2/made"))
+            error = box.change("remove", {"destination": "/place2/made"}, {"destination": "/place/inner"}).error
+            assert "/place2/made removed, then: /mounts/1/destination: " in error
+            assert {"/place", "/place/inner"} <= set(box.points()) and "/place2/made" not in box.points()
+            box.remove("/place")
+    finally:
+        libc.umount(str(source / "inner"))
 
 
 def test_links_stay_in_the_container(living, source, tmp_path):
@@ -442,7 +556,9 @@ def test_links_stay_in_the_container(living, source, tmp_path):
         box.add(bind(source, "/absolute/a"), bind(source, "/upwards/b"), bind(source, "/../../c"))
         assert mountinfo() == before and os.listdir(outside) == []
         assert {f"{outside}/a", f"{outside}/b", "/c"} <= set(box.points())
-        box.remove("/absolute/a", "/upwards/b", "/c")
+        assert "symbolic links (name the mount by the path that it is at)" in box.change(
+            "remove", {"destination": "/absolute/a"}).error
+        box.remove(f"{outside}/a", f"{outside}/b", "/c")
         assert os.path.exists(f"{source}/file")
 
 

@@ -90,7 +90,7 @@ Status remove(const plan::ContainerPlan& plan, const RunningContainer& container
   TRY(check_mount_namespace(proc, container));
   const path::RootDir root = TRY(own_root());
   TRY(survive_parent());
-  return rootfs::remove_mounts(plan.rootfs.mounts, root, proc);
+  return rootfs::remove_mounts(plan.rootfs, root, proc);
 }
 
 // Never returns, and never unwinds: the caller's objects in this copy of its memory must not be destroyed.

@@ -87,6 +87,8 @@ Result<ContainerPlan> lower_removed_mounts(const spec::Config& config) {
   if (!plan.namespaces.has(CLONE_NEWNS)) {
     problems.add("/mounts", "a change of mounts", "a mount namespace in /linux/namespaces");
   }
+  plan.rootfs.masked_paths = lowering.linux.masked_paths;
+  plan.rootfs.readonly_paths = lowering.linux.readonly_paths;
   for (std::size_t index = 0; index < config.mounts.size(); ++index) {
     Mount mount;
     mount.pointer = fmt::format("/mounts/{}", index);

@@ -8,9 +8,24 @@
 
 #include "rootfs/bind_mount.hpp"
 #include "rootfs/filesystem_mount.hpp"
+#include "rootfs/mountinfo.hpp"
 #include "rootfs/propagation.hpp"
 
 namespace berth::rootfs {
+
+namespace {
+
+Result<std::vector<std::uint64_t>> shared_mounts(const path::ProcDir& proc) {
+  std::vector<std::uint64_t> ids;
+  for (const MountInfo& mount : parse_mountinfo(TRY(proc.read("self/mountinfo", kMountinfoLimit)))) {
+    if (mount.shared) {
+      ids.push_back(mount.id);
+    }
+  }
+  return ids;
+}
+
+}  // namespace
 
 AddedMounts::AddedMounts(const plan::Rootfs& plan, std::vector<MountSource> sources)
     : plan_(plan), sources_(std::move(sources)) {
@@ -57,10 +72,15 @@ Status AddedMounts::attach_one(const path::RootDir& root, const plan::Mount& mou
   return {};
 }
 
-Status AddedMounts::attach_all(const path::RootDir& root) {
+Status AddedMounts::attach_all(const path::RootDir& root, const path::ProcDir& proc) {
   const sys::FileModeMask exact_modes(0);
+  std::vector<std::uint64_t> shared = TRY(shared_mounts(proc));
   for (std::size_t index = 0; index < sources_.size(); ++index) {
     const plan::Mount& mount = plan_.mounts[index];
+    if (index > 0 && plan_.mounts[index - 1].kind == plan::MountKind::kBind) {
+      shared = TRY(shared_mounts(proc));  // the copy may be a peer of the host's
+    }
+    sources_[index].not_onto = shared;
     TRY_CONTEXT(attach_one(root, mount, sources_[index]), "{}: mount {} on {}", mount.pointer,
                 mount.type.empty() ? mount.source : mount.type, mount.destination);
   }
@@ -76,9 +96,8 @@ Status AddedMounts::attach_all(const path::RootDir& root) {
 
 Error AddedMounts::detach_all(const path::ProcDir& proc, Error reason) const {
   const auto undone = [&]() -> Status {
-    const sys::UniqueFd descriptors = TRY(proc.open_file("self/fd", O_PATH | O_DIRECTORY));
     for (auto attached = attached_.rbegin(); attached != attached_.rend(); ++attached) {
-      TRY(sys::detach_mount_of(descriptors.get(), attached->mount.get(), attached->destination));
+      TRY(detach_alone(proc, attached->mount.get(), attached->destination));
     }
     return {};
   }();
@@ -89,7 +108,7 @@ Error AddedMounts::detach_all(const path::ProcDir& proc, Error reason) const {
 }
 
 Status AddedMounts::attach(const path::RootDir& root, const path::ProcDir& proc) {
-  auto attached = attach_all(root);
+  auto attached = attach_all(root, proc);
   return attached ? attached : std::unexpected(detach_all(proc, std::move(attached).error()));
 }
 

@@ -87,6 +87,7 @@ Status mount_bind(const path::RootDir& root, const plan::Mount& mount, const Mou
   const int tree = source.trees.front().get();
   TRY(apply_attributes(tree, mount));
   MountTarget target = TRY(open_mount_target(root, mount, tree));
+  TRY(check_place(source, target.fd.get(), mount.destination));
   TRY(attach_mount(mount, tree, target.fd.get()));
   kept.take(std::move(target.fd));
   return {};

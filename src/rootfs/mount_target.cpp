@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "rootfs/mountinfo.hpp"
+
 namespace berth::rootfs {
 namespace {
 
@@ -139,6 +141,16 @@ Result<MountTarget> open_mount_target(const path::RootDir& root, const plan::Mou
     return as_written;
   }
   return open_through_links(root, mount, tree);
+}
+
+Status check_place(const MountSource& source, int target, std::string_view destination) {
+  if (source.not_onto.empty()) {
+    return {};
+  }
+  const std::uint64_t id = TRY(sys::mount_place(target, destination)).mount_id;
+  return std::ranges::find(source.not_onto, id) == source.not_onto.end()
+             ? Status()
+             : fail(ErrorKind::kState, "{} {}", destination, kOnSharedMount);
 }
 
 Status attach_mount(const plan::Mount& mount, int tree, int target) {

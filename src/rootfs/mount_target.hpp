@@ -4,6 +4,7 @@
 #include <berth/base/error.hpp>
 #include <berth/path/root_dir.hpp>
 #include <berth/plan/container_plan.hpp>
+#include <berth/rootfs/rootfs.hpp>
 #include <berth/sys/unique_fd.hpp>
 
 #include <string_view>
@@ -20,6 +21,8 @@ struct MountTarget {
 /// itself, places in /proc (CVE-2019-16884) and, for procfs and sysfs, links on the way (CVE-2019-19921).
 Result<MountTarget> open_mount_target(const path::RootDir& root, const plan::Mount& mount, int tree);
 
+/// Whether the place may be mounted on by what `source.not_onto` says.
+Status check_place(const MountSource& source, int target, std::string_view destination);
 /// A directory can be mounted on a directory only, and what is none on what is none: else an error that names both, in
 /// the words "not a directory" that engines look for. `tree` is the mount, `target` its place.
 Status check_same_kind(const plan::Mount& mount, int tree, int target);

@@ -55,6 +55,10 @@ std::vector<MountInfo> parse_mountinfo(std::string_view text) {
     if (separator == std::string_view::npos) {
       continue;
     }
+    std::string_view fields = line.substr(0, separator);
+    const std::string_view options = take(fields, ' ');
+    mount.readonly = options == "ro" || options.starts_with("ro,");
+    mount.shared = fields.starts_with("shared:") || fields.find(" shared:") != std::string_view::npos;
     line.remove_prefix(separator + 3);
     mount.type = take(line, ' ');
     mounts.push_back(std::move(mount));

@@ -12,12 +12,18 @@ namespace berth::rootfs {
 /// More than any host has: 64 MiB of text.
 inline constexpr std::size_t kMountinfoLimit = std::size_t{64} << 20U;
 
+/// Of a destination whose mount is in a peer group, for an error.
+inline constexpr std::string_view kOnSharedMount =
+    "is on a shared mount: the change would be one of other mount namespaces too";
+
 struct MountInfo {
   std::uint64_t id = 0;
   std::uint64_t parent = 0;
   std::string root;         ///< what of the file system is seen, as a path in it
   std::string mount_point;  ///< seen from the process' root
   std::string type;         ///< of the file system
+  bool readonly = false;    ///< this mount, whatever the file system is
+  bool shared = false;      ///< what is mounted on it, or taken from it, is so in all of its peer group
 };
 
 /// All mounts, in order; lines that are none are left out.

@@ -2,6 +2,7 @@
 
 #include <berth/sys/mount.hpp>
 
+#include <fcntl.h>
 #include <linux/mount.h>
 
 namespace berth::rootfs {
@@ -49,6 +50,12 @@ Status set_propagation(int mount, const Propagation& propagation) {
   return propagation.type == 0
              ? Status()
              : sys::mount_set_attributes(mount, attributes_of(propagation), propagation.recursive, "<rootfs>");
+}
+
+Status detach_alone(const path::ProcDir& proc, int mount, std::string_view destination) {
+  TRY(sys::mount_set_attributes(mount, attributes_of({MS_PRIVATE, true}), true, destination));
+  const sys::UniqueFd descriptors = TRY(proc.open_file("self/fd", O_PATH | O_DIRECTORY));
+  return sys::detach_mount_of(descriptors.get(), mount, destination);
 }
 
 }  // namespace berth::rootfs

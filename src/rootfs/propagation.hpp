@@ -2,9 +2,11 @@
 #pragma once
 
 #include <berth/base/error.hpp>
+#include <berth/path/proc_dir.hpp>
 #include <berth/plan/container_plan.hpp>
 
 #include <cstdint>
+#include <string_view>
 
 namespace berth::rootfs {
 
@@ -30,5 +32,10 @@ struct Propagation {
 Status set_root_propagation(const Propagation& propagation);
 /// Applies a change to the mount that `mount` refers to, if there is one.
 Status set_propagation(int mount, const Propagation& propagation);
+
+/// Detaches the mount whose root `mount` refers to, with all that is mounted below it, from the mount namespace of the
+/// calling process alone: what is mounted below shared mounts would go away in their peer groups too. EINVAL if it is
+/// attached no more, or locked. `destination` stands for it in an error.
+Status detach_alone(const path::ProcDir& proc, int mount, std::string_view destination);
 
 }  // namespace berth::rootfs

@@ -41,7 +41,7 @@ Result<ContainerPlan> lower_exec(const spec::Config& config, const HostFacts& fa
 Result<ContainerPlan> lower_added_mounts(const spec::Config& config, const std::string& bundle);
 
 /// For `mounts remove`: of each of `config.mounts` the destination counts, and nothing else. Refuses the root, and
-/// what protects the host from the container: masked and read-only paths.
+/// what protects the host from the container: masked and read-only paths, which are in the plan too.
 Result<ContainerPlan> lower_removed_mounts(const spec::Config& config);
 
 }  // namespace berth::plan

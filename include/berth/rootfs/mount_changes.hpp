@@ -35,7 +35,7 @@ class AddedMounts {
   };
   Status open_source(const plan::Mount& mount, MountSource& source) const;
   Status attach_one(const path::RootDir& root, const plan::Mount& mount, MountSource& source);
-  Status attach_all(const path::RootDir& root);
+  Status attach_all(const path::RootDir& root, const path::ProcDir& proc);
   Error detach_all(const path::ProcDir& proc, Error reason) const;
 
   const plan::Rootfs& plan_;
@@ -43,9 +43,11 @@ class AddedMounts {
   std::vector<Attached> attached_;
 };
 
-/// Detaches what is mounted at the destinations, with all that is mounted below it (MNT_DETACH: a program that uses it
-/// would keep it there otherwise). Looks at all of them first, and takes none away when one is no mount, is the root,
-/// or lies on procfs or sysfs, where mounts hide from the container what is the host's.
-Status remove_mounts(const std::vector<plan::Mount>& mounts, const path::RootDir& root, const path::ProcDir& proc);
+/// Detaches what is mounted at the destinations of `plan.mounts`, with all that is mounted below it (MNT_DETACH: a
+/// program that uses it would keep it there otherwise). Looks at all of them first, and takes none away when one is no
+/// mount, is not at its destination but where a link leads to, is the root, would go away in other mount namespaces
+/// too, or protects the host: on procfs or sysfs, and at the masked and read-only paths of `plan`. What the kernel then
+/// keeps (EINVAL: locked) is an error that names those that are gone.
+Status remove_mounts(const plan::Rootfs& plan, const path::RootDir& root, const path::ProcDir& proc);
 
 }  // namespace berth::rootfs

@@ -9,7 +9,9 @@
 #include <berth/rootfs/kept_descriptors.hpp>
 #include <berth/sys/unique_fd.hpp>
 
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,7 +31,8 @@ struct MountSource {
   std::vector<sys::UniqueFd>
       trees;         ///< detached: one for kBind, one for each hierarchy for kCgroup, one or none for kFilesystem
   std::string link;  ///< copy-symlink: what the link at the source says
-  sys::UniqueFd user_namespace;  ///< of an id-mapped mount: whose maps it gets
+  sys::UniqueFd user_namespace;             ///< of an id-mapped mount: whose maps it gets
+  std::span<const std::uint64_t> not_onto;  ///< ids of mounts that it must not be attached to, borrowed
 };
 
 /// Whether the mount may take what the container's process cannot do.
