@@ -542,6 +542,49 @@ def test_removing_what_the_kernel_keeps(living, source):
         libc.umount(str(source / "inner"))
 
 
+@both_users
+def test_readonly_from_the_first_moment(living, busybox, change):
+    """A tmpfs that nothing later goes into takes no file of a program that tries all the time."""
+    def try_all_the_time(config):
+        (change or (lambda config: None))(config)
+        config["process"]["args"] = ["/bin/sh", "-c", "cd /; while :; do echo >/many/ro/made; done 2>/dev/null"]
+
+    def prepare(made):
+        places(made)
+        made.busybox(busybox)
+        for number in range(300):
+            os.makedirs(os.path.join(made.rootfs, f"many/{number}"))
+        os.makedirs(os.path.join(made.rootfs, "many/ro"))
+
+    with living(try_all_the_time, prepare) as box:
+        box.add(tmpfs("/many/ro", "ro", "mode=777"), *[tmpfs(f"/many/{number}") for number in range(300)])
+        assert box.report("--list", "/many/ro").lists["/many/ro"] == {}
+        assert "ro" in box.mount("/many/ro")["options"]
+        box.add(tmpfs("/place", "ro"), tmpfs("/place/in"))
+        assert "ro" in box.mount("/place")["options"] and "rw" in box.mount("/place/in")["options"]
+
+
+def test_undone_where_the_container_helps(living, source):
+    """It takes one of the mounts away itself, before a later one fails."""
+    with living(prepare=lambda made: os.makedirs(os.path.join(made.rootfs, "place/d"))) as box:
+        before = box.mounts()
+        helper = os.fork()
+        if helper == 0:
+            try:
+                libc.setns(os.open(f"/proc/{box.pid}/ns/mnt", os.O_RDONLY), libc.CLONE_NEWNS)
+                end = time.monotonic() + 10
+                while time.monotonic() < end:
+                    with contextlib.suppress(OSError):
+                        libc.umount("/place/300")
+                        os._exit(0)
+            finally:
+                os._exit(1)
+        mounts = [tmpfs(f"/place/{number}") for number in range(600)]
+        assert "/mounts/600" in box.change("add", *mounts, bind(source / "file", "/place/d")).error
+        assert os.waitpid(helper, 0)[1] == 0
+        assert box.mounts() == before
+
+
 def test_links_stay_in_the_container(living, source, tmp_path):
     """Destinations are below its root, whatever it makes of them."""
     outside = tmp_path / "outside"

@@ -4,16 +4,27 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "rootfs/bind_mount.hpp"
 #include "rootfs/filesystem_mount.hpp"
+#include "rootfs/mount_attributes.hpp"
 #include "rootfs/mountinfo.hpp"
 #include "rootfs/propagation.hpp"
 
 namespace berth::rootfs {
 
 namespace {
+
+// Of all types tmpfs alone has new places for later mounts made in it.
+bool holds_later_place(std::span<const plan::Mount> mounts, std::size_t index) {
+  const std::string below = path::clean(mounts[index].destination) + '/';
+  return mounts[index].type == "tmpfs" && std::ranges::any_of(mounts.subspan(index + 1), [&](const plan::Mount& later) {
+           return path::clean(later.destination).starts_with(below);
+         });
+}
 
 Result<std::vector<std::uint64_t>> shared_mounts(const path::ProcDir& proc) {
   std::vector<std::uint64_t> ids;
@@ -30,6 +41,9 @@ Result<std::vector<std::uint64_t>> shared_mounts(const path::ProcDir& proc) {
 AddedMounts::AddedMounts(const plan::Rootfs& plan, std::vector<MountSource> sources)
     : plan_(plan), sources_(std::move(sources)) {
   sources_.resize(plan_.mounts.size());
+  for (std::size_t index = 0; index < sources_.size(); ++index) {
+    sources_[index].readonly_at_once = !holds_later_place(plan_.mounts, index);
+  }
 }
 
 Status AddedMounts::open_source(const plan::Mount& mount, MountSource& source) const {
@@ -84,25 +98,24 @@ Status AddedMounts::attach_all(const path::RootDir& root, const path::ProcDir& p
     TRY_CONTEXT(attach_one(root, mount, sources_[index]), "{}: mount {} on {}", mount.pointer,
                 mount.type.empty() ? mount.source : mount.type, mount.destination);
   }
-  mount_attr readonly{};
-  readonly.attr_set = MOUNT_ATTR_RDONLY;
   for (const Attached& attached : attached_) {
     TRY(attached.becomes_readonly
-            ? sys::mount_set_attributes(attached.mount.get(), readonly, false, attached.destination)
+            ? sys::mount_set_attributes(attached.mount.get(), readonly_attribute(), false, attached.destination)
             : Status());
   }
   return {};
 }
 
 Error AddedMounts::detach_all(const path::ProcDir& proc, Error reason) const {
-  const auto undone = [&]() -> Status {
-    for (auto attached = attached_.rbegin(); attached != attached_.rend(); ++attached) {
-      TRY(detach_alone(proc, attached->mount.get(), attached->destination));
+  Status undone;
+  for (auto attached = attached_.rbegin(); attached != attached_.rend(); ++attached) {
+    auto detached = detach_alone(proc, attached->mount.get(), attached->destination);
+    if (!detached && !detached.error().is(EINVAL) && undone) {  // EINVAL: the container has taken it away itself
+      undone = std::move(detached);
     }
-    return {};
-  }();
+  }
   if (!undone) {
-    reason.add_context(fmt::format("mounts before it stay, {}", undone.error().message()));
+    reason.add_context(fmt::format("not all mounts before it are gone again, {}", undone.error().message()));
   }
   return reason;
 }

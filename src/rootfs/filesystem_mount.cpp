@@ -147,10 +147,15 @@ Result<sys::UniqueFd> mount_filesystem(const path::RootDir& root, const plan::Mo
     const sys::UniqueFd directory = TRY(sys::open_at(made->get(), ".", O_RDONLY | O_DIRECTORY));
     TRY(sys::set_attribute(directory.get(), kLabelAttribute, plan.mount_label, mount.destination));
   }
+  bool becomes_readonly = readonly_is_deferred(mount);
+  if (becomes_readonly && source.readonly_at_once) {
+    becomes_readonly = false;
+    TRY(sys::mount_set_attributes(made->get(), readonly_attribute(), false, mount.destination));
+  }
   TRY(check_place(source, target.fd.get(), mount.destination));
   TRY(attach_mount(mount, made->get(), target.fd.get()));  // the last that can fail: nobody else would take it back
   kept.take(std::move(target.fd));
-  if (readonly_is_deferred(mount)) {
+  if (becomes_readonly) {
     deferred.push_back({std::move(*made), mount.destination});
     return sys::UniqueFd();
   }

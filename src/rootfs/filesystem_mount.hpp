@@ -20,7 +20,8 @@ Status make_filesystem_ahead(const plan::Rootfs& plan, const plan::Mount& mount,
 
 /// Makes the file system, unless it is in `source` already, and attaches it, with the label of `plan`. A tmpfs, and
 /// whatever goes onto /dev, is left writable if it is to be read-only, and remembered in `deferred`: other mounts and
-/// devices still need to make their places in it. Gives the mount's descriptor unless it is remembered there.
+/// devices still need to make their places in it; unless `source.readonly_at_once`. Gives the mount's descriptor unless
+/// it is remembered there.
 Result<sys::UniqueFd> mount_filesystem(const path::RootDir& root, const plan::Mount& mount, MountSource& source,
                                        const plan::Rootfs& plan, std::vector<DeferredReadonly>& deferred,
                                        KeptDescriptors& kept);

@@ -24,6 +24,12 @@ bool changes(const mount_attr& attributes) {
 
 }  // namespace
 
+mount_attr readonly_attribute() {
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  return attributes;
+}
+
 std::vector<AttributeCall> attribute_calls(const plan::Mount& mount) {
   AttributeCall tree{attributes_of(mount.recursive_attributes), true};
   AttributeCall top{attributes_of(mount.attributes), false};

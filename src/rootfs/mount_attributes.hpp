@@ -21,6 +21,9 @@ struct AttributeCall {
 /// has the last word. Flags that it does not name stay as they are at the source.
 [[nodiscard]] std::vector<AttributeCall> attribute_calls(const plan::Mount& mount);
 
+/// MOUNT_ATTR_RDONLY alone.
+[[nodiscard]] mount_attr readonly_attribute();
+
 /// Makes those calls on the detached tree.
 Status apply_attributes(int tree, const plan::Mount& mount);
 

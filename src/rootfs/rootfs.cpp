@@ -14,18 +14,13 @@
 #include "rootfs/filesystem_mount.hpp"
 #include "rootfs/host_kernel_mounts.hpp"
 #include "rootfs/masked_paths.hpp"
+#include "rootfs/mount_attributes.hpp"
 #include "rootfs/propagation.hpp"
 #include "rootfs/readonly_paths.hpp"
 #include "rootfs/remount.hpp"
 
 namespace berth::rootfs {
 namespace {
-
-mount_attr readonly_attribute() {
-  mount_attr attributes{};
-  attributes.attr_set = MOUNT_ATTR_RDONLY;
-  return attributes;
-}
 
 bool is_whole_procfs(const plan::Mount& mount) {
   const std::uint64_t attributes = mount.attributes.set | mount.recursive_attributes.set;

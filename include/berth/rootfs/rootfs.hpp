@@ -31,7 +31,8 @@ struct MountSource {
   std::vector<sys::UniqueFd>
       trees;         ///< detached: one for kBind, one for each hierarchy for kCgroup, one or none for kFilesystem
   std::string link;  ///< copy-symlink: what the link at the source says
-  sys::UniqueFd user_namespace;             ///< of an id-mapped mount: whose maps it gets
+  sys::UniqueFd user_namespace;   ///< of an id-mapped mount: whose maps it gets
+  bool readonly_at_once = false;  ///< nothing is made in it: if it is to be read-only, it is so before anybody sees it
   std::span<const std::uint64_t> not_onto;  ///< ids of mounts that it must not be attached to, borrowed
 };
 
