@@ -281,6 +281,21 @@ def test_created_container(living, source):
         assert box.report("--read", "/place/file").file("/place/file") == "of the host"
 
 
+def test_root_that_was_moved(container, bundle, source):
+    """--no-pivot: destinations are below the container's root there too."""
+    with container(bundle("sleep")) as box:
+        box.must("create", "--no-pivot")
+        box.must("start")
+        pid = box.pid
+        living = Living(box)
+        living.add(bind(source, "/place"))
+        assert living.report("--read", "/place/file").file("/place/file") == "of the host"
+        living.remove("/place")
+        assert living.report("--list", "/place").lists["/place"] == {}
+        box.must("kill", "KILL")
+        wait_until(lambda: reap_children() or not os.path.exists(f"/proc/{pid}"))
+
+
 def test_document_in_a_file(living, source, tmp_path):
     with living() as box:
         document = tmp_path / "mounts.json"
