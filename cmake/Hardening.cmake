@@ -9,7 +9,8 @@ add_compile_options(-fstack-protector-strong -fstack-clash-protection -fcf-prote
                     -ftrivial-auto-var-init=zero -ffunction-sections -fdata-sections)
 add_compile_definitions($<$<COMPILE_LANGUAGE:CXX>:_GLIBCXX_ASSERTIONS> _GNU_SOURCE)
 # -Os, not CMake's -O3: nothing here computes, and a smaller program has fewer pages to fault in at each start.
-set(CMAKE_CXX_FLAGS_RELEASE "-Os -DNDEBUG")
+# No thread-safe statics: there are no threads.
+set(CMAKE_CXX_FLAGS_RELEASE "-Os -DNDEBUG -fno-threadsafe-statics")
 set(CMAKE_C_FLAGS_RELEASE "-Os -DNDEBUG")
 # _FORTIFY_SOURCE needs an optimising build.
 add_compile_options($<$<CONFIG:Release>:-U_FORTIFY_SOURCE> $<$<CONFIG:Release>:-D_FORTIFY_SOURCE=3>)
