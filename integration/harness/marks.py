@@ -11,6 +11,8 @@ CGROUP_MODES = ["native"] + ["v2"] * HAS_V1 + ["systemd"] * (has_systemd() and n
 
 #: Runs a test with this host's own cgroup hierarchies, and again with a private cgroup2 view where that is another one.
 both_views = pytest.mark.parametrize("view", [name for name in CGROUP_MODES if name != "systemd"], indirect=True)
+#: Runs a test in one cgroup2 with nothing else beside it.
+in_v2 = pytest.mark.parametrize("view", ["v2" if HAS_V1 else "native"], indirect=True)
 #: As both_views, and again without any cgroup2 where there is v1.
 every_hierarchy = pytest.mark.parametrize("view", ["native"] + ["v1", "v2"] * HAS_V1, indirect=True)
 #: As both_views, and again in a unit of systemd where there is one.

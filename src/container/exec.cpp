@@ -103,7 +103,6 @@ Result<launch::LaunchedProcess> launch_process(const ExecRequest& request, const
   // it, which is never where somebody has frozen the cgroup meanwhile: who resumes it must not wait for that.
   options.placed = [&target] { return target.directory.unlock(); };
   options.at_once = !execution.plan.process.terminal && request.pidfd_socket.empty();
-  options.may_share_memory = !request.ignore_paused && launch::has_room(execution.memory_limit);
   if (!execution.plan.namespaces.has(CLONE_NEWNS)) {
     options.root = TRY(sys::open_at(AT_FDCWD, fmt::format("/proc/{}/root", target.record.pid), O_PATH | O_DIRECTORY));
     if (TRY(target.init.has_ended())) {  // else the number, and with it the root, could be another process's
@@ -116,6 +115,9 @@ Result<launch::LaunchedProcess> launch_process(const ExecRequest& request, const
     options.rdt = &*groups;
   }
   cgroup::Cgroup cgroup = cgroup::Cgroup::open(TRY(cgroup::placement_below(target.placement, request.cgroups)));
+  // Looked at once more, as late as can be: not only `pause` freezes cgroups.
+  options.may_share_memory =
+      !request.ignore_paused && launch::has_room(execution.memory_limit) && !TRY(cgroup.frozen());
   auto launched = launch::exec(execution.plan, target.init, cgroup, options);
   if (launched || !launched.error().is(EBUSY) || !request.cgroups.empty()) {
     return launched;
@@ -123,6 +125,7 @@ Result<launch::LaunchedProcess> launch_process(const ExecRequest& request, const
   // On cgroup2 a cgroup whose children have controllers takes no process any more. The container has moved its own into
   // one of them then, as systemd does.
   cgroup = cgroup::Cgroup::open(TRY(cgroup::placement_beside(target.placement, target.record.pid)));
+  options.may_share_memory = false;
   return launch::exec(execution.plan, target.init, cgroup, options);
 }
 
