@@ -285,7 +285,7 @@ def crowd(bench):
                 while started < alive:
                     bench.start_in_background(name, sleeper, f"crowd-{started}")
                     started += 1
-                measured = bench.rounds(50, {name: bench.command(name, "run", "--bundle", bundle, "one-more-{}")})
+                measured = bench.rounds(150, {name: bench.command(name, "run", "--bundle", bundle, "one-more-{}")})
                 figures[alive][name] = measured[name][0]
             listing[name] = bench.rounds(20, {name: bench.command(name, "list")})[name][0]
         finally:
