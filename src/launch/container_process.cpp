@@ -76,6 +76,7 @@ Status ContainerProcess::set_attributes() {
   return procattr::apply(process_);
 }
 
+// NOLINTNEXTLINE(readability-make-member-function-const): a step
 Status ContainerProcess::own_stdio() {
   // /dev/stdout must open for a container's user who is not root. Pipes and sockets are the caller's gift to the
   // container; files and devices of the host keep their owner (CVE-2026-88265).
@@ -85,7 +86,7 @@ Status ContainerProcess::own_stdio() {
   }
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     struct stat status {};
-    if (::fstat(fd, &status) < 0 || !(S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)) || status.st_uid == uid) {
+    if (::fstat(fd, &status) < 0 || (!S_ISFIFO(status.st_mode) && !S_ISSOCK(status.st_mode)) || status.st_uid == uid) {
       continue;
     }
     // EPERM: a pipe of an id that the container's user namespace does not map; it stays usable as a descriptor.
@@ -128,6 +129,7 @@ Status ContainerProcess::drop_privileges() {
   return sys::set_undumpable();
 }
 
+// NOLINTNEXTLINE(readability-make-member-function-const): a step
 Status ContainerProcess::enter_working_directory() {
   const std::string& cwd = process_.cwd;
   if (!working_directory_entered_ && ::chdir(cwd.c_str()) < 0) {

@@ -28,6 +28,7 @@ namespace berth::launch {
 template <class Body>
 Result<std::optional<sys::ClonedProcess>> clone_sharing_memory(std::uint64_t flags, const cgroup::Cgroup& cgroup,
                                                                Body& body) {
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): what it refers to changes
   const log::Settings log_settings = log::settings();
   const trace::Settings trace_settings = trace::settings();
   const sys::ProcessBody run = [](void* argument) noexcept { (*static_cast<Body*>(argument))(); };

@@ -19,8 +19,8 @@
 #include "launch/trampoline.h"
 
 extern "C" {
-extern const char berth_trampoline_begin[];
-extern const char berth_trampoline_end[];
+extern const char berth_trampoline_begin[];  // NOLINT(readability-identifier-naming): the linker's
+extern const char berth_trampoline_end[];    // NOLINT(readability-identifier-naming)
 }
 
 namespace berth::launch {

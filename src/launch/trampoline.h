@@ -3,6 +3,8 @@
 
 #include <linux/types.h>
 
+// NOLINTBEGIN(performance-enum-size,readability-identifier-naming): C, with C's names
+
 // What the trampoline does before it executes the program, in this order.
 enum {
   kSetsSelinuxLabel = 1U << 0U,     // for its next exec, the program's; closes the procfs
@@ -49,3 +51,4 @@ struct trampoline_plan {
   __u32 permitted[2];
   __u32 inheritable[2];
 };
+// NOLINTEND(performance-enum-size,readability-identifier-naming)

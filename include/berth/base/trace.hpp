@@ -30,7 +30,7 @@ void restore(const Settings& settings);
 void finish();
 
 namespace detail {
-extern int descriptor;
+extern int descriptor;  // NOLINT(bugprone-dynamic-static-initializers): -1, a constant
 /// Nanoseconds of CLOCK_MONOTONIC.
 [[nodiscard]] std::int64_t now();
 void write_span(std::string_view name, std::string_view object, std::int64_t begin);
