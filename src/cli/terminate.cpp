@@ -19,8 +19,8 @@ namespace __gnu_cxx {
 namespace std {
 
 // _GLIBCXX_ASSERTIONS: an index or an iterator out of range.
-[[noreturn]] void __glibcxx_assert_fail(const char* /*file*/, int /*line*/, const char* /*function*/,
-                                        const char* condition) noexcept {
+void __glibcxx_assert_fail(const char* /*file*/, int /*line*/, const char* /*function*/,
+                           const char* condition) noexcept {
   const auto say = [](const char* text) { static_cast<void>(::write(STDERR_FILENO, text, std::strlen(text)) < 0); };
   say("berth: assertion of the C++ library failed: ");
   say(condition != nullptr ? condition : "unknown");

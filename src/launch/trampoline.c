@@ -386,8 +386,9 @@ __attribute__((used, noreturn)) void trampoline(const long* stack) {
   state.procfs = read_number(&numbers);
 
   if (state.phases != 0) {
-    // It waits without filter and label, and execve(2) has made it dumpable: who has the same ids and capabilities could
-    // take it over. With no phase a filter is loaded that may forbid this call, and the program is executed at once.
+    // It waits without filter and label, and execve(2) has made it dumpable: who has the same ids and capabilities
+    // could take it over. With no phase a filter is loaded that may forbid this call, and the program is executed at
+    // once.
     control_process(PR_SET_DUMPABLE, 0);
   }
   if ((state.phases & kSetsSelinuxLabel) != 0) {

@@ -24,54 +24,50 @@ long berth_clone3(struct clone_args* arguments, std::size_t size, berth::sys::Pr
 }
 
 #if defined(__x86_64__)
-__asm__(
-    ".pushsection .text.berth_clone3,\"ax\",@progbits\n"
-    ".globl berth_clone3\n"
-    ".hidden berth_clone3\n"
-    ".type berth_clone3, @function\n"
-    "berth_clone3:\n"
-    "  .cfi_startproc\n"
-    "  endbr64\n"
-    "  movq %rcx, %r8\n"  // which the call keeps, as it does rdx
-    "  movl $435, %eax\n"
-    "  syscall\n"
-    "  testq %rax, %rax\n"
-    "  jz 1f\n"
-    "  ret\n"
-    "1:\n"
-    "  .cfi_undefined rip\n"
-    "  xorl %ebp, %ebp\n"
-    "  movq %r8, %rdi\n"
-    "  call *%rdx\n"
-    "  ud2\n"
-    "  .cfi_endproc\n"
-    ".size berth_clone3, . - berth_clone3\n"
-    ".popsection\n");
+#define BERTH_CLONE3_CODE                                         \
+  "  endbr64\n"                                                   \
+  "  movq %rcx, %r8\n" /* which the call keeps, as it does rdx */ \
+  "  movl $435, %eax\n"                                           \
+  "  syscall\n"                                                   \
+  "  testq %rax, %rax\n"                                          \
+  "  jz 1f\n"                                                     \
+  "  ret\n"                                                       \
+  "1:\n"                                                          \
+  "  .cfi_undefined rip\n"                                        \
+  "  xorl %ebp, %ebp\n"                                           \
+  "  movq %r8, %rdi\n"                                            \
+  "  call *%rdx\n"                                                \
+  "  ud2\n"
 #elif defined(__aarch64__)
-__asm__(
-    ".pushsection .text.berth_clone3,\"ax\",@progbits\n"
-    ".globl berth_clone3\n"
-    ".hidden berth_clone3\n"
-    ".type berth_clone3, @function\n"
-    "berth_clone3:\n"
-    "  .cfi_startproc\n"
-    "  bti c\n"
-    "  mov x8, #435\n"
-    "  svc #0\n"
-    "  cbz x0, 1f\n"
-    "  ret\n"
-    "1:\n"
-    "  .cfi_undefined x30\n"
-    "  mov x29, xzr\n"
-    "  mov x0, x3\n"
-    "  blr x2\n"
-    "  brk #1\n"
-    "  .cfi_endproc\n"
-    ".size berth_clone3, . - berth_clone3\n"
-    ".popsection\n");
+#define BERTH_CLONE3_CODE  \
+  "  bti c\n"              \
+  "  mov x8, #435\n"       \
+  "  svc #0\n"             \
+  "  cbz x0, 1f\n"         \
+  "  ret\n"                \
+  "1:\n"                   \
+  "  .cfi_undefined x30\n" \
+  "  mov x29, xzr\n"       \
+  "  mov x0, x3\n"         \
+  "  blr x2\n"             \
+  "  brk #1\n"
 #else
 #error "shared_clone.cpp knows x86_64 and aarch64"
 #endif
+
+// clang-format off
+__asm__(
+    ".pushsection .text.berth_clone3,\"ax\",@progbits\n"
+    ".globl berth_clone3\n"
+    ".hidden berth_clone3\n"
+    ".type berth_clone3, @function\n"
+    "berth_clone3:\n"
+    "  .cfi_startproc\n"
+    BERTH_CLONE3_CODE
+    "  .cfi_endproc\n"
+    ".size berth_clone3, . - berth_clone3\n"
+    ".popsection\n");
+// clang-format on
 
 namespace berth::sys {
 namespace {
