@@ -9,9 +9,11 @@ add_compile_options(-fstack-protector-strong -fstack-clash-protection -fcf-prote
                     -ftrivial-auto-var-init=zero -ffunction-sections -fdata-sections)
 add_compile_definitions($<$<COMPILE_LANGUAGE:CXX>:_GLIBCXX_ASSERTIONS> _GNU_SOURCE)
 # -Os, not CMake's -O3: nothing here computes, and a smaller program has fewer pages to fault in at each start.
-# No thread-safe statics: there are no threads.
+# No thread-safe statics: `list` alone has threads, and says what they need.
 set(CMAKE_CXX_FLAGS_RELEASE "-Os -DNDEBUG -fno-threadsafe-statics")
 set(CMAKE_C_FLAGS_RELEASE "-Os -DNDEBUG")
+# Compiled as a whole when it is linked, the program is a tenth smaller.
+set(CMAKE_INTERPROCEDURAL_OPTIMIZATION_RELEASE ON)
 # _FORTIFY_SOURCE needs an optimising build.
 add_compile_options($<$<CONFIG:Release>:-U_FORTIFY_SOURCE> $<$<CONFIG:Release>:-D_FORTIFY_SOURCE=3>)
 # Reproducible: no path of the build machine in the binary.
@@ -28,4 +30,5 @@ else()
   add_link_options(-static-pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,-z,pack-relative-relocs
                    -Wl,--gc-sections)
 endif()
-add_link_options($<$<CONFIG:Release>:-s>)
+# The first two once more for what is compiled when it is linked, as they are not remembered.
+add_link_options($<$<CONFIG:Release>:-ffunction-sections> $<$<CONFIG:Release>:-fdata-sections> $<$<CONFIG:Release>:-s>)
