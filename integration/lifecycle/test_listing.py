@@ -9,7 +9,7 @@ import re
 import pytest
 
 from harness.marks import both_views
-from harness.runtime import Runtime, wait_until
+from harness.runtime import Runtime, exit_status, wait_until
 
 
 @pytest.fixture
@@ -37,6 +37,44 @@ def test_list(container, bundle, runtime):
         assert entry["pid"] == box.pid
         assert entry["status"] == "created"
         assert entry["bundle"] == made.path
+
+
+@both_views
+def test_list_of_many(bundle, own_root):
+    """More than one thread looks at: each container's own state, in order, whatever is wrong with another."""
+    made = bundle("sleep", change=lambda config: config["linux"].pop("cgroupsPath"))
+    ids = [f"many-{number:03}" for number in range(150)]
+    expected = dict.fromkeys(ids, "created")
+    try:
+        for box in ids:
+            assert own_root("create", "--bundle", made.path, box).ok
+        for box in ids[40:140]:
+            assert own_root("start", box).ok
+            expected[box] = "running"
+        for box in ids[60:120:7]:
+            assert own_root("pause", box).ok
+            expected[box] = "paused"
+        for box in ids[1:140:13]:
+            pid = own_root("state", box).json["pid"]
+            own_root("resume", box)
+            os.kill(pid, signal.SIGKILL)
+            exit_status(pid)
+            expected[box] = "stopped"
+        for box in ids[5:140:30]:
+            with open(os.path.join(own_root.root, box, "record.json"), "w") as file:
+                file.write("{}")
+            del expected[box]
+        result = own_root("list", "--format", "json")
+        assert [entry["id"] for entry in result.json] == list(expected)
+        for entry in result.json:
+            assert entry["status"] == expected[entry["id"]], entry
+            state = own_root("state", entry["id"]).json
+            assert [entry[key] for key in ("pid", "status", "bundle")] == [state[key] for key in ("pid", "status", "bundle")]
+        assert re.findall(r"(many-\d+)\S*: the record is cut short", result.stderr) == ids[5:140:30]
+        assert own_root("list", "-q").stdout.split() == ids
+    finally:
+        for box in ids:
+            own_root("delete", "--force", box)
 
 
 def test_list_with_an_unknown_format(runtime):

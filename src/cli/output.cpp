@@ -55,25 +55,33 @@ Status print(std::string_view text) {
 
 std::string list_table(std::span<const spec::State> states) {
   constexpr std::size_t kColumns = 6;
-  std::vector<std::array<std::string, kColumns>> rows = {{"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"}};
-  for (const spec::State& state : states) {
-    rows.push_back({state.id, std::to_string(state.pid), std::string(spec::status_name(state.status)),
-                    one_line(state.bundle), state.created, state.owner});
-  }
+  constexpr std::size_t kGap = 4;
+  using Row = std::array<std::string_view, kColumns>;
+  constexpr Row kHeader = {"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"};
+  // Not kept: a thousand rows are less to make twice than to have in memory.
+  const auto for_each_row = [&](const auto& visit) {
+    visit(kHeader);
+    for (const spec::State& state : states) {
+      const std::string pid = std::to_string(state.pid);
+      const std::string bundle = one_line(state.bundle);
+      visit(Row{state.id, pid, spec::status_name(state.status), bundle, state.created, state.owner});
+    }
+  };
   std::array<std::size_t, kColumns> widths{};
-  for (const auto& row : rows) {
+  for_each_row([&widths](const Row& row) {
     for (std::size_t column = 0; column < kColumns; ++column) {
       widths.at(column) = std::max(widths.at(column), row.at(column).size());
     }
-  }
-  constexpr std::size_t kGap = 4;
+  });
   std::string table;
-  for (const auto& row : rows) {
+  for_each_row([&](const Row& row) {
     for (std::size_t column = 0; column + 1 < kColumns; ++column) {
-      table += fmt::format("{:<{}}", row.at(column), widths.at(column) + kGap);
+      table += row.at(column);
+      table.append(widths.at(column) + kGap - row.at(column).size(), ' ');
     }
-    table += row.back() + "\n";
-  }
+    table += row.back();
+    table += '\n';
+  });
   return table;
 }
 

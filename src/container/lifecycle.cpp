@@ -211,25 +211,9 @@ Status update(const StateStore& store, const std::string& id, const plan::Update
 }
 
 Result<spec::State> state(const StateStore& store, const std::string& id) {
-  const ContainerDirectory directory = TRY(store.open(id));
-  const auto record = TRY(directory.load());
-  const Observation observation = TRY(observe(directory, record));
-  spec::Record known = record.value_or(spec::Record());
-  known.id = id;
-  return describe(known, observation.status, known.pid);
-}
-
-Result<std::vector<spec::State>> list(const StateStore& store) {
-  std::vector<spec::State> states;
-  for (const std::string& id : TRY(store.ids())) {
-    auto known = state(store, id);
-    if (known) {
-      states.push_back(std::move(*known));
-    } else if (known.error().kind() != ErrorKind::kNotFound) {
-      log::warning("list: {}", known.error().message());
-    }
-  }
-  return states;
+  TRY(check_id(id));
+  const auto view = TRY(store.view());
+  return view ? look_at(*view, id) : std::unexpected(not_found(id));
 }
 
 Result<std::vector<pid_t>> processes(const StateStore& store, const std::string& id) {

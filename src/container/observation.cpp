@@ -13,14 +13,18 @@
 namespace berth::container {
 namespace {
 
-// Whether the container's process still listens at its start socket: exec closes it.
-Result<bool> awaits_start(const ContainerDirectory& directory) {
-  // Of most containers it is gone, which is less to ask than to connect.
-  if (const auto status = sys::stat_at(directory.fd(), kStartSocket, AT_SYMLINK_NOFOLLOW);
-      !status && status.error().is(ENOENT)) {
-    return false;
+// Of most containers it is gone, which is less to ask than to connect.
+Result<bool> has_start_socket(int directory, const std::string& name) {
+  const auto status = sys::stat_at(directory, name, AT_SYMLINK_NOFOLLOW);
+  if (!status && !status.error().is(ENOENT)) {
+    return std::unexpected(status.error());
   }
-  auto connection = sys::connect_at(directory.fd(), kStartSocket);
+  return status.has_value();
+}
+
+// Whether the container's process still listens at its start socket: exec closes it.
+Result<bool> awaits_start(int directory) {
+  auto connection = sys::connect_at(directory, kStartSocket);
   if (connection) {
     return true;
   }
@@ -33,6 +37,22 @@ Result<bool> awaits_start(const ContainerDirectory& directory) {
   return std::unexpected(std::move(connection).error());
 }
 
+Result<bool> awaits_start(const StateView& containers, const std::string& id) {
+  if (!TRY(has_start_socket(containers.fd(), fmt::format("{}/{}", id, kStartSocket)))) {
+    return false;
+  }
+  const auto directory = sys::open_at(containers.fd(), id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!directory) {
+    return directory.error().is(ENOENT) ? Result<bool>(false) : std::unexpected(directory.error());
+  }
+  return awaits_start(directory->get());
+}
+
+spec::ContainerStatus living(bool paused, bool awaits_start) {
+  using enum spec::ContainerStatus;
+  return paused ? kPaused : awaits_start ? kCreated : kRunning;
+}
+
 }  // namespace
 
 Result<Observation> observe(const ContainerDirectory& directory, const std::optional<spec::Record>& record) {
@@ -42,16 +62,26 @@ Result<Observation> observe(const ContainerDirectory& directory, const std::opti
     return observation;
   }
   observation.process = TRY(find_process(*record));
-  if (!observation.process) {
-    observation.status = spec::ContainerStatus::kStopped;
-  } else if (TRY(cgroup::Cgroup::open(placement_of(*record)).frozen())) {
-    observation.status = spec::ContainerStatus::kPaused;
-  } else if (TRY(awaits_start(directory))) {
-    observation.status = spec::ContainerStatus::kCreated;
-  } else {
-    observation.status = spec::ContainerStatus::kRunning;
+  if (observation.process) {
+    const bool waits = TRY(has_start_socket(directory.fd(), kStartSocket)) && TRY(awaits_start(directory.fd()));
+    observation.status = living(TRY(cgroup::Cgroup::open(placement_of(*record)).being_frozen()), waits);
   }
   return observation;
+}
+
+Result<spec::State> look_at(const StateView& containers, const std::string& id) {
+  const auto record = TRY(containers.load(id));
+  spec::ContainerStatus status = spec::ContainerStatus::kCreating;
+  if (record && record->committed) {
+    const bool waits = TRY(awaits_start(containers, id));
+    const bool paused = TRY(cgroup::Cgroup::open(placement_of(*record)).frozen());
+    // Last, as it shows that the rest was of this container too: its files and its cgroup go only after its process,
+    // and another container may have its id then.
+    status = TRY(still_lives(*record)) ? living(paused, waits) : spec::ContainerStatus::kStopped;
+  }
+  spec::Record known = record.value_or(spec::Record());
+  known.id = id;
+  return describe(known, status, known.pid);
 }
 
 spec::State describe(const spec::Record& record, spec::ContainerStatus status, pid_t pid) {

@@ -86,6 +86,17 @@ Result<bool> is_of_this_boot(const spec::Record& record) {
   return TRY(boot_id()) == record.boot_id;
 }
 
+Result<bool> still_lives(const spec::Record& record) {
+  if (record.pid <= 0) {
+    return false;
+  }
+  const auto stat = TRY(read_stat(record.pid));
+  if (!stat || stat->start_time != record.start_time || stat->state == 'Z' || stat->state == 'X') {
+    return false;
+  }
+  return is_of_this_boot(record);
+}
+
 Result<std::optional<sys::Pidfd>> find_process(const spec::Record& record) {
   if (record.pid <= 0) {
     return std::optional<sys::Pidfd>();
@@ -98,11 +109,7 @@ Result<std::optional<sys::Pidfd>> find_process(const spec::Record& record) {
     }
     return std::unexpected(std::move(pidfd).error());
   }
-  const auto stat = TRY(read_stat(record.pid));
-  if (!stat || stat->start_time != record.start_time || stat->state == 'Z' || stat->state == 'X') {
-    return std::optional<sys::Pidfd>();
-  }
-  if (!TRY(is_of_this_boot(record))) {
+  if (!TRY(still_lives(record))) {
     return std::optional<sys::Pidfd>();
   }
   return std::optional<sys::Pidfd>(std::move(*pidfd));

@@ -29,6 +29,8 @@ Result<std::string> boot_id();
 /// Whether the record was written since the host was booted: pids, start times and inodes of cgroups begin again then.
 Result<bool> is_of_this_boot(const spec::Record& record);
 
+/// Whether the container's process still lives, for who only tells of it: what is done to a process needs its pidfd.
+Result<bool> still_lives(const spec::Record& record);
 /// The container's process, if it still lives: a pidfd that is proven, after it was opened, to be the process that
 /// the record means.
 Result<std::optional<sys::Pidfd>> find_process(const spec::Record& record);

@@ -37,8 +37,17 @@ void sleep_for(std::chrono::milliseconds duration) {
   ::nanosleep(&wait, nullptr);
 }
 
-Error not_found(const std::string& id) {
-  return {ErrorKind::kNotFound, fmt::format("container \"{}\" does not exist", id)};
+// `directory` is the container's, or the root with `file` below the container's. Nothing if there is no such file.
+Result<std::optional<spec::Record>> read_if_there(int directory, const std::string& file, const std::string& id) {
+  auto text = sys::read_record(directory, file, kMaxRecord);
+  if (!text) {
+    if (text.error().is(ENOENT)) {
+      return std::optional<spec::Record>();
+    }
+    return std::unexpected(std::move(text).error());
+  }
+  const std::string_view name = std::string_view(file).substr(file.rfind('/') + 1);
+  return std::optional<spec::Record>(TRY_CONTEXT(spec::parse_record(*text), "{} of container \"{}\"", name, id));
 }
 
 // mkdir -p, but only the last component may be missing its mode: 0700, because what is below is nobody else's business.
@@ -56,6 +65,10 @@ Status make_root(const std::string& path) {
 }
 
 }  // namespace
+
+Error not_found(const std::string& id) {
+  return {ErrorKind::kNotFound, fmt::format("container \"{}\" does not exist", id)};
+}
 
 Status check_id(const std::string& id) {
   if (id.empty() || id == "." || id == ".." || id.size() > kMaxId || !std::ranges::all_of(id, is_id_character)) {
@@ -92,17 +105,6 @@ Result<bool> ContainerDirectory::lock(LockKind kind) const {
   return TRY(sys::stat_fd(fd(), id_)).st_nlink > 0;
 }
 
-Result<std::optional<spec::Record>> ContainerDirectory::read(const char* file) const {
-  auto text = sys::read_record(directory_.get(), file, kMaxRecord);
-  if (!text) {
-    if (text.error().is(ENOENT)) {
-      return std::optional<spec::Record>();
-    }
-    return std::unexpected(std::move(text).error());
-  }
-  return std::optional<spec::Record>(TRY_CONTEXT(spec::parse_record(*text), "{} of container \"{}\"", file, id_));
-}
-
 Status ContainerDirectory::write(const char* file, const spec::Record& record) const {
   const sys::UniqueFd written =
       TRY(sys::open_at(directory_.get(), kNewFile, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
@@ -111,12 +113,12 @@ Status ContainerDirectory::write(const char* file, const spec::Record& record) c
 }
 
 Result<std::optional<spec::Record>> ContainerDirectory::load() const {
-  auto record = read(kRecordFile);
+  auto record = read_if_there(fd(), kRecordFile, id_);
   return record && !*record ? load_intent() : record;
 }
 
 Result<std::optional<spec::Record>> ContainerDirectory::load_intent() const {
-  return read(kIntentFile);
+  return read_if_there(fd(), kIntentFile, id_);
 }
 
 Status ContainerDirectory::save_intent(const spec::Record& intent) const {
@@ -229,19 +231,40 @@ Result<ContainerDirectory> StateStore::lock(const std::string& id, LockKind kind
   return directory;
 }
 
-Result<std::vector<std::string>> StateStore::ids() const {
+Result<std::optional<StateView>> StateStore::view() const {
   auto root = open_root(false);
-  if (!root) {
-    if (root.error().is(ENOENT)) {
-      return std::vector<std::string>();
-    }
-    return std::unexpected(std::move(root).error());
+  if (root) {
+    return StateView(std::move(*root));
   }
-  const sys::UniqueFd readable = TRY(sys::open_at(root->get(), ".", O_RDONLY | O_DIRECTORY));
-  std::vector<std::string> names = TRY(sys::list_directory(readable.get(), root_));
+  return root.error().is(ENOENT) ? Result<std::optional<StateView>>(std::nullopt)
+                                 : std::unexpected(std::move(root).error());
+}
+
+Result<std::vector<std::string>> StateStore::ids() const {
+  const auto opened = TRY(view());
+  return opened ? opened->ids() : std::vector<std::string>();
+}
+
+Result<std::vector<std::string>> StateView::ids() const {
+  const sys::UniqueFd readable = TRY(sys::open_at(fd(), ".", O_RDONLY | O_DIRECTORY));
+  std::vector<std::string> names = TRY(sys::list_directory(readable.get(), "state root"));
   std::erase_if(names, [](const std::string& name) { return !check_id(name); });
   std::ranges::sort(names);
   return names;
+}
+
+Result<std::optional<spec::Record>> StateView::load(const std::string& id) const {
+  for (const char* file : {kRecordFile, kIntentFile}) {
+    auto record = read_if_there(fd(), fmt::format("{}/{}", id, file), id);
+    if (!record || *record) {
+      return record;
+    }
+  }
+  const auto directory = sys::stat_at(fd(), id, AT_SYMLINK_NOFOLLOW);
+  if (!directory) {
+    return std::unexpected(directory.error().is(ENOENT) ? not_found(id) : directory.error());
+  }
+  return std::optional<spec::Record>();
 }
 
 }  // namespace berth::container

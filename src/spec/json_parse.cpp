@@ -13,7 +13,9 @@ namespace {
 // A valid config.json is nested eight deep; the bound keeps the recursion of its readers small.
 constexpr std::size_t kMaxDepth = 64;
 // Objects larger than this are checked for a name that stands twice by sorting.
-constexpr std::size_t kSmallObject = 16;
+constexpr std::size_t kSmallObject = 32;
+// Most objects have more than one or two members, for which a vector would be moved again and again.
+constexpr std::size_t kUsualMembers = 4;
 
 // Line and column of the byte before `end`, both from 1.
 std::pair<std::size_t, std::size_t> line_and_column(std::string_view text, std::size_t end) {
@@ -65,7 +67,11 @@ class Builder {
     return true;
   }
   bool key(std::string& name) {
-    std::get<Object>(containers_.back()->data).push_back({name, Value{}, false});
+    auto& object = std::get<Object>(containers_.back()->data);
+    if (object.empty()) {
+      object.reserve(kUsualMembers);
+    }
+    object.push_back({name, Value{}, false});
     return true;
   }
   bool end_object() {

@@ -12,6 +12,9 @@ namespace {
 constexpr std::uint32_t kVersion = 1;
 
 void write_hooks(JsonWriter& writer, std::string_view name, const std::vector<Hook>& hooks) {
+  if (hooks.empty()) {
+    return;
+  }
   writer.key(name);
   writer.begin_array();
   for (const Hook& hook : hooks) {
@@ -122,17 +125,17 @@ void read(const Cursor& at, Record& record) {
       .required("created", record.created)
       .required("owner", record.owner)
       .required("committed", record.committed)
-      .required("started", record.started)
-      .required("noNewKeyring", record.no_new_keyring)
       .required("cgroup", record.cgroup)
-      .required("poststart", record.poststart)
-      .required("poststop", record.poststop)
-      .required("annotations", record.annotations)
-      .required("rdtDirectories", record.rdt_directories)
-      .required("seccompListenerPath", record.seccomp_listener_path)
-      .required("seccompListenerMetadata", record.seccomp_listener_metadata);
+      .optional("noNewKeyring", record.no_new_keyring)
+      .optional("poststart", record.poststart)
+      .optional("poststop", record.poststop)
+      .optional("annotations", record.annotations)
+      .optional("rdtDirectories", record.rdt_directories)
+      .optional("seccompListenerPath", record.seccomp_listener_path)
+      .optional("seccompListenerMetadata", record.seccomp_listener_metadata);
 }
 
+// What most containers do not have is left out: `list` reads a thousand of these.
 std::string record_json(const Record& record) {
   JsonWriter writer(Layout::kCompact);
   writer.begin_object();
@@ -146,15 +149,22 @@ std::string record_json(const Record& record) {
   writer.member("created", record.created);
   writer.member("owner", record.owner);
   writer.member("committed", record.committed);
-  writer.member("started", record.started);
-  writer.member("noNewKeyring", record.no_new_keyring);
   write_cgroup(writer, record.cgroup);
+  if (record.no_new_keyring) {
+    writer.member("noNewKeyring", true);
+  }
   write_hooks(writer, "poststart", record.poststart);
   write_hooks(writer, "poststop", record.poststop);
-  writer.string_object("annotations", record.annotations);
-  writer.string_array("rdtDirectories", record.rdt_directories);
-  writer.member("seccompListenerPath", record.seccomp_listener_path);
-  writer.member("seccompListenerMetadata", record.seccomp_listener_metadata);
+  if (!record.annotations.empty()) {
+    writer.string_object("annotations", record.annotations);
+  }
+  if (!record.rdt_directories.empty()) {
+    writer.string_array("rdtDirectories", record.rdt_directories);
+  }
+  if (!record.seccomp_listener_path.empty()) {
+    writer.member("seccompListenerPath", record.seccomp_listener_path);
+    writer.member("seccompListenerMetadata", record.seccomp_listener_metadata);
+  }
   writer.end_object();
   return writer.take() + '\n';
 }

@@ -99,16 +99,17 @@ Result<std::string> read_all(int fd, std::size_t limit, std::string_view name) {
 
 Result<std::string> read_record(int directory, const std::string& path, std::size_t limit) {
   const UniqueFd fd = TRY(open_at(directory, path, O_RDONLY));
-  std::string data(std::min(limit + 1, kFirstRead), '\0');
-  const ssize_t count = retry_interrupted([&] { return ::read(fd.get(), data.data(), data.size()); });
+  const std::size_t wanted = std::min(limit + 1, kFirstRead);
+  ssize_t count = 0;
+  std::string data;
+  data.resize_and_overwrite(wanted, [&](char* buffer, std::size_t size) {
+    count = retry_interrupted([&] { return ::read(fd.get(), buffer, size); });
+    return count < 0 ? 0 : static_cast<std::size_t>(count);
+  });
   if (count < 0) {
     return sys_fail(errno, "read({})", path);
   }
-  if (static_cast<std::size_t>(count) == data.size()) {
-    return read_on(fd.get(), std::move(data), limit, path);
-  }
-  data.resize(static_cast<std::size_t>(count));
-  return data;
+  return data.size() == wanted ? read_on(fd.get(), std::move(data), limit, path) : Result<std::string>(std::move(data));
 }
 
 Result<std::string> read_file(int directory, const std::string& path, std::size_t limit) {

@@ -60,6 +60,28 @@ TEST_CASE("a container exists once, from its directory on") {
   CHECK(store.lock("web").error().message() == "container \"web\" does not exist");
 }
 
+TEST_CASE("a view sees what the directory holds, without opening it") {
+  const Root root;
+  const StateStore store(root.path() / "state");
+  CHECK_FALSE(store.view().value().has_value());
+  const auto directory = store.create("web");
+  REQUIRE(directory.has_value());
+  const auto view = std::move(store.view().value().value());
+  CHECK(view.ids().value() == std::vector<std::string>{"web"});
+  CHECK(view.load("db").error().kind() == ErrorKind::kNotFound);
+  CHECK_FALSE(view.load("web").value().has_value());
+  spec::Record record;
+  record.bundle = record.rootfs = "/b";
+  record.pid = 7;
+  REQUIRE(directory->save_intent(record).has_value());
+  CHECK(view.load("web").value().value().pid == 7);
+  record.pid = 8;
+  REQUIRE(directory->save(record).has_value());
+  CHECK(view.load("web").value().value().pid == 8);
+  REQUIRE(directory->remove().has_value());
+  CHECK(view.load("web").error().message() == "container \"web\" does not exist");
+}
+
 TEST_CASE("a record is replaced whole, and a torn one is an error") {
   const Root root;
   const StateStore store(root.path());

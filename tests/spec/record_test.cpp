@@ -17,7 +17,7 @@ Record example() {
   record.created = "2026-11-20T19:34:00Z";
   record.owner = 1000;
   record.committed = true;
-  record.started = true;
+  record.no_new_keyring = true;
   record.cgroup = {"cgroupfs", "/berth/web", {{"", "/sys/fs/cgroup/berth/web"}, {"memory", "/sys/fs/cgroup/memory/x"}}};
   record.cgroup.inode = UINT64_MAX;
   record.poststart = {{"/h", {"h", "\"quoted\""}, {"A=b"}, std::chrono::seconds(5)}};
@@ -58,7 +58,7 @@ TEST_CASE("A record is read as it was written") {
   CHECK(after.created == before.created);
   CHECK(after.owner == before.owner);
   CHECK(after.committed);
-  CHECK(after.started);
+  CHECK(after.no_new_keyring);
   CHECK(after.cgroup == before.cgroup);
   REQUIRE(after.poststart.size() == 1);
   CHECK(after.poststart[0].path == "/h");
@@ -69,6 +69,21 @@ TEST_CASE("A record is read as it was written") {
   CHECK_FALSE(after.poststop[1].timeout.has_value());
   CHECK(after.annotations == before.annotations);
   CHECK(record_json(after) == record_json(before));
+}
+
+TEST_CASE("What a container does not have is not in its record, and may be there empty") {
+  Record before;
+  before.bundle = before.rootfs = "/b";
+  std::string text = record_json(before);
+  for (const char* name : {"noNewKeyring", "poststart", "poststop", "annotations", "rdtDirectories", "seccomp"}) {
+    INFO(name);
+    CHECK(text.find(name) == std::string::npos);
+  }
+  CHECK(record_json(parse_record(text).value()) == text);
+  // As programs before this one wrote it.
+  text.insert(text.rfind('}'), R"(,"started":false,"noNewKeyring":false,"poststart":[],"poststop":[],"annotations":{},)"
+                               R"("rdtDirectories":[],"seccompListenerPath":"","seccompListenerMetadata":"")");
+  CHECK(record_json(parse_record(text).value()) == record_json(before));
 }
 
 TEST_CASE("A record cut at any byte is refused") {
@@ -92,8 +107,8 @@ TEST_CASE("A record with foreign or hostile content is refused, with the place")
   CHECK_THAT(error_of(changed("\"/sys/fs/cgroup/memory/x\"", "\"../x\"")),
              Catch::StartsWith("/cgroup/directories/1/path: got"));
   CHECK_THAT(error_of(changed("\"poststop\":[", "\"poststop\":[7,")), Catch::StartsWith("/poststop/0: got 7"));
-  CHECK_THAT(error_of(changed("\"started\":true", "\"started\":true,\"started\":false")),
-             Catch::StartsWith("/started: got the property twice"));
+  CHECK_THAT(error_of(changed("\"committed\":true", "\"committed\":true,\"committed\":false")),
+             Catch::StartsWith("/committed: got the property twice"));
   CHECK_THAT(error_of(std::string(4096, '\0') + '\n'), Catch::Contains("NUL"));
   CHECK_THAT(error_of("\n"), Catch::Contains("empty"));
   CHECK_THAT(error_of("[]\n"), Catch::StartsWith("the document: got an array"));

@@ -52,12 +52,32 @@ class ContainerDirectory {
 
  private:
   [[nodiscard]] Status remove_notify_directory() const;
-  [[nodiscard]] Result<std::optional<spec::Record>> read(const char* file) const;
   [[nodiscard]] Status write(const char* file, const spec::Record& record) const;
   sys::UniqueFd parent_;
   sys::UniqueFd directory_;
   std::string id_;
 };
+
+/// The containers as they can be looked at without their locks, and by name, so that nothing has to be opened but what
+/// is read: `state` and `list`, of which an engine asks a thousand times. Between two of these calls a container may be
+/// deleted and another one get its id.
+class StateView {
+ public:
+  explicit StateView(sys::UniqueFd root) : root_(std::move(root)) {}
+
+  /// All ids, sorted.
+  [[nodiscard]] Result<std::vector<std::string>> ids() const;
+  /// As of ContainerDirectory. kNotFound if there is no container `id`.
+  [[nodiscard]] Result<std::optional<spec::Record>> load(const std::string& id) const;
+  /// The root's descriptor, below which `id`/`name` is a file of the container.
+  [[nodiscard]] int fd() const { return root_.get(); }
+
+ private:
+  sys::UniqueFd root_;
+};
+
+/// That there is no container `id`, in the words that engines look for.
+[[nodiscard]] Error not_found(const std::string& id);
 
 class StateStore {
  public:
@@ -74,6 +94,8 @@ class StateStore {
   [[nodiscard]] Result<ContainerDirectory> open(const std::string& id) const;
   /// A path below the root that can be no container's: for compiled seccomp filters.
   [[nodiscard]] std::string filter_cache() const { return root_ + "/@seccomp"; }
+  /// Nothing where there was never a container.
+  [[nodiscard]] Result<std::optional<StateView>> view() const;
   /// All ids, sorted.
   [[nodiscard]] Result<std::vector<std::string>> ids() const;
 

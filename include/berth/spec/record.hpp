@@ -49,7 +49,6 @@ struct Record {
   std::string created;           ///< RFC 3339
   uid_t owner = 0;
   bool committed = false;
-  bool started = false;
   bool no_new_keyring = false;  ///< its processes keep the session keyring of the caller's
   CgroupRecord cgroup;
   std::vector<Hook> poststart;
