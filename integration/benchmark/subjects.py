@@ -9,6 +9,7 @@ import os
 import shutil
 import statistics
 import subprocess
+import time
 
 from harness import libc
 from harness.bundle import Bundle, base_config
@@ -271,28 +272,45 @@ def reap():
 
 
 def crowd(bench):
-    """The cost of one more start with 0, 100 and 1,000 others alive, and `list` of 1,000."""
+    """The cost of one more start with 0, 100 and 1,000 others alive, and `list` of 1,000. Of the floor among those of berth.
+
+    They come and go: 0, 100, 1,000, 100, 0. So each number is measured about the same moment in the mean, and a machine
+    that gets slower or faster meanwhile says nothing."""
     bench.enter_cgroup2()
     if bench.quick:
         return []
-    figures = {0: {}, 100: {}, THOUSAND: {}}
+    visits = {alive: {} for alive in (0, 100, THOUSAND)}
     listing = {}
     bundle, sleeper = bench.bundle("Docker"), bench.bundle("Docker", SLEEP)
+    floor = [bench.programs["floor"], bundle, docker_filter(bench), "/bin/true"]
     for name in bench.runtimes:
-        started = 0
-        try:
-            for alive in figures:
-                while started < alive:
-                    bench.start_in_background(name, sleeper, f"crowd-{started}")
-                    started += 1
-                measured = bench.rounds(150, {name: bench.command(name, "run", "--bundle", bundle, "one-more-{}")})
-                figures[alive][name] = measured[name][0]
-            listing[name] = bench.rounds(20, {name: bench.command(name, "list")})[name][0]
-        finally:
-            for number in range(started):
-                bench.call(name, "delete", "--force", f"crowd-{number}")
+        alive = 0
+
+        def change_to(count):
+            nonlocal alive
+            while alive < count:
+                bench.start_in_background(name, sleeper, f"crowd-{alive}")
+                alive += 1
+            while alive > count:
+                alive -= 1
+                bench.call(name, "delete", "--force", f"crowd-{alive}")
             reap()
-    rows = [row(f"run beside {alive} others", "ms", values) for alive, values in figures.items()]
+
+        try:
+            for others in (0, 100, THOUSAND, 100, 0):
+                change_to(others)
+                time.sleep(2)  # what the kernel still does for those that went
+                subjects = {name: bench.command(name, "run", "--bundle", bundle, f"one-more-{others}-{{}}")}
+                if name == "berth":
+                    subjects["floor"] = floor
+                for subject, (median, _) in bench.rounds(200 if others == THOUSAND else 100, subjects).items():
+                    visits[others].setdefault(subject, []).append(median)
+                if others == THOUSAND:
+                    listing[name] = bench.rounds(40, {name: bench.command(name, "list")})[name][0]
+        finally:
+            change_to(0)
+    rows = [row(f"run beside {alive} others", "ms", {name: statistics.mean(of) for name, of in medians.items()})
+            for alive, medians in visits.items()]
     return rows + [row("list of 1,000", "ms", listing)]
 
 
