@@ -253,19 +253,19 @@ def test_scheduler_flags(report):
     assert seen.scheduling["policy"] == 3 | os.SCHED_RESET_ON_FORK
 
 
-def realtime(**scheduler):
+def realtime(view, **scheduler):
     def change(config):
         config["process"]["scheduler"] = scheduler
         # With real-time groups (v1) nobody in a cgroup may be real-time before it has a budget.
-        if os.path.exists("/sys/fs/cgroup/cpu/cpu.rt_runtime_us"):
+        if view.mounts.get("cpu") and os.path.exists(view.mounts["cpu"] + "/cpu.rt_runtime_us"):
             config["linux"]["resources"]["cpu"] = {"realtimeRuntime": 5000}
     return change
 
 
 @needs_sys_nice
 @pytest.mark.parametrize("policy, number", [("SCHED_FIFO", 1), ("SCHED_RR", 2)])
-def test_realtime_scheduler(report, policy, number):
-    seen = report(change=realtime(policy=policy, priority=7))
+def test_realtime_scheduler(report, view, policy, number):
+    seen = report(change=realtime(view, policy=policy, priority=7))
     assert (seen.scheduling["policy"], seen.scheduling["priority"]) == (number, 7)
 
 

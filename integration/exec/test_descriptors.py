@@ -16,7 +16,8 @@ def with_activation(box, command, count, *args, pid=None, names=None):
     script = "; ".join(f"exec {3 + n}</dev/null" for n in range(count))
     script += f"; export LISTEN_FDS={count} LISTEN_PID={pid or '$$'}"
     script += f" LISTEN_FDNAMES={names}" if names else ""
-    return subprocess.run(["sh", "-c", script + '; exec "$@"', "sh", *box.runtime.command(command, *args)],
+    shell = ["sh", "-c", script + '; exec "$@"', "sh"]
+    return subprocess.run(box.runtime.view.entry + shell + box.runtime.command(command, *args),
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False)
 
 
