@@ -292,19 +292,18 @@ def crowd(bench):
                 bench.start_in_background(name, sleeper, f"crowd-{alive}")
                 alive += 1
             while alive > count:
+                bench.call(name, "delete", "--force", f"crowd-{alive - 1}")
                 alive -= 1
-                bench.call(name, "delete", "--force", f"crowd-{alive}")
             reap()
 
         try:
             for others in (0, 100, THOUSAND, 100, 0):
                 change_to(others)
                 time.sleep(2)  # what the kernel still does for those that went
-                subjects = {name: bench.command(name, "run", "--bundle", bundle, f"one-more-{others}-{{}}")}
-                if name == "berth":
-                    subjects["floor"] = floor
-                for subject, (median, _) in bench.rounds(200 if others == THOUSAND else 100, subjects).items():
-                    visits[others].setdefault(subject, []).append(median)
+                one_more = bench.command(name, "run", "--bundle", bundle, f"one-more-{others}-{{}}")
+                measured = bench.rounds(200 if others == THOUSAND else 100, {name: one_more, "floor": floor})
+                for subject in (name, "floor") if name == "berth" else (name,):
+                    visits[others].setdefault(subject, []).append(measured[subject][0])
                 if others == THOUSAND:
                     listing[name] = bench.rounds(40, {name: bench.command(name, "list")})[name][0]
         finally:

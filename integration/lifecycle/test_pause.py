@@ -1,5 +1,7 @@
 """pause and resume, felt by the processes."""
 
+import contextlib
+import os
 import subprocess
 import time
 
@@ -34,46 +36,69 @@ def test_a_paused_container_does_nothing(container, bundle):
         exit_status(pid)
 
 
+@contextlib.contextmanager
+def frozen_file_system(place):
+    """Who writes to it waits in a way that no signal and no freezer ends."""
+    subprocess.run(["fsfreeze", "--freeze", place], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["fsfreeze", "--unfreeze", place], check=True)
+
+
 @pytest.fixture
-def stuck(tmp_path):
-    """A mounted file system where who writes waits in a way that no signal and no freezer ends."""
+def ext4(tmp_path):
     image, place = tmp_path / "image", tmp_path / "place"
     place.mkdir()
     subprocess.run(["mke2fs", "-q", "-t", "ext4", image, "8M"], check=True)
     mounted = subprocess.run(["mount", "-o", "loop", image, place], capture_output=True, text=True)
     if mounted.returncode != 0:
         pytest.skip(f"this host has no loop device or no ext4: {mounted.stderr.strip()}")
-    try:
-        subprocess.run(["fsfreeze", "--freeze", place], check=True)
-        yield place
-    finally:
-        subprocess.run(["fsfreeze", "--unfreeze", place], stderr=subprocess.DEVNULL)
-        subprocess.run(["umount", "--lazy", place], check=True)
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def is_stuck(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rsplit(")", 1)[1].split()[0] == "D"
 
 
 @in_v2
-def test_pause_that_was_killed_half_way(container, bundle, stuck):
+def test_pause_that_was_killed_half_way(container, bundle, view, ext4):
+    """One process still runs, and the container is paused all the same: for `state`, for exec, and for `resume`."""
     def change(config):
-        config["mounts"].append({"destination": "/stuck", "source": str(stuck), "options": ["bind"]})
+        config["mounts"].append({"destination": "/ext4", "source": str(ext4), "options": ["bind"]})
 
     with container(bundle("sleep", change=change)) as box:
-        box.run("--detach")
-        writer = box.runtime.popen("exec", box.id, "/probe", "report", "--try", "create:/stuck/file", stdout=subprocess.DEVNULL)
-        wait_until(lambda: len(box.runtime("ps", "--format", "json", box.id).json) == 2, what="the writer")
-        time.sleep(0.2)
-        pause = box.runtime.popen("pause", box.id)
-        time.sleep(0.3)
-        assert pause.poll() is None
-        pause.kill()
-        pause.wait()
-        assert box.status == "running"  # the writer is
-        refused = box.exec("/probe", "exit", 0)
-        assert refused.status == 255 and "paused" in refused.error
-        resumed = box.must("resume")
-        assert resumed.seconds < 1
-        assert box.exec("/probe", "exit", 7).status == 7
-        subprocess.run(["fsfreeze", "--unfreeze", stuck], check=True)
+        box.must("create")
+        box.must("start")
+        with frozen_file_system(ext4):
+            writer = box.runtime.popen("exec", box.id, "/probe", "report", "--try", "create:/ext4/file")
+            wait_until(lambda: any(map(is_stuck, box.runtime("ps", "--format", "json", box.id).json)), what="the writer")
+            pause = box.runtime.popen("pause", box.id)
+            freeze = os.path.join(view.cgroup_of(box.pid, "freezer"), "cgroup.freeze")
+            wait_until(lambda: open(freeze).read() == "1\n", what="the freezer")
+            pause.kill()
+            pause.wait()
+            assert box.status == "paused"
+            refused = box.exec("/probe", "exit", 0)
+            assert refused.status == 255 and "paused" in refused.error
+            assert box.must("resume").seconds < 1
+            assert box.status == "running"
+            assert box.exec("/probe", "exit", 7).status == 7
         assert writer.wait(5) == 0
+
+
+def test_paused_before_it_is_started(container, bundle):
+    """It takes no connection while it is frozen: nobody waits for one."""
+    with container(bundle("sleep")) as box:
+        box.must("create")
+        box.must("pause")
+        for _ in range(18):
+            result = box.runtime("state", box.id)
+            assert result.json["status"] == "paused" and result.seconds < 0.5
+        assert box.must("resume").seconds < 0.5
+        assert box.status == "created"
 
 
 @both_views

@@ -409,10 +409,6 @@ Result<bool> Cgroup::frozen() const {
   return processes_frozen(implementation_->placement);
 }
 
-Result<bool> Cgroup::being_frozen() const {
-  return processes_being_frozen(implementation_->placement);
-}
-
 Status Cgroup::kill(int signal) {
   TRY_CONTEXT(kill_processes(implementation_->placement, signal), "signal all processes of the cgroup");
   return {};

@@ -149,18 +149,9 @@ Result<bool> processes_frozen(const Placement& placement) {
     return says(legacy->path + "/freezer.state", "FR");  // FROZEN, FREEZING
   }
   if (const Directory* unified = find_directory(placement, "")) {
-    return says(unified->path + "/cgroup.events", "frozen 1");
+    return TRY(says(unified->path + "/cgroup.events", "frozen 1")) || TRY(says(unified->path + "/cgroup.freeze", "1"));
   }
   return false;
-}
-
-Result<bool> processes_being_frozen(const Placement& placement) {
-  if (TRY(processes_frozen(placement))) {
-    return true;
-  }
-  const Directory* unified = find_directory(placement, "");
-  const bool has_legacy = find_directory(placement, "freezer") != nullptr;
-  return unified != nullptr && !has_legacy && TRY(says(unified->path + "/cgroup.freeze", "1"));
 }
 
 Status refuse_frozen(const Placement& placement) {

@@ -75,7 +75,7 @@ Result<bool> kill_unified(const std::string& path) {
 
 Status signal_while_frozen(const Placement& placement, int signal) {
   const Directory* directory = process_directory(placement);
-  const bool was_frozen = processes_being_frozen(placement).value_or(false);
+  const bool was_frozen = processes_frozen(placement).value_or(false);
   // A process that cannot be frozen can be signalled all the same, only not without a race against fork: that is what
   // the rounds of signal_each are for.
   const bool frozen = was_frozen || freeze_processes(placement).has_value();

@@ -47,6 +47,15 @@ std::vector<std::string_view> split_words(std::string_view line) {
   ::_exit(127);
 }
 
+void append_cell(std::string& table, std::string_view cell, std::size_t width) {
+  if (std::ranges::all_of(cell, [](char character) { return static_cast<unsigned char>(character) < 0x80; })) {
+    table += cell;
+    table.append(width - cell.size(), ' ');
+  } else {  // as wide as it looks, not as many bytes
+    table += fmt::format("{:<{}}", cell, width);
+  }
+}
+
 }  // namespace
 
 Status print(std::string_view text) {
@@ -76,8 +85,7 @@ std::string list_table(std::span<const spec::State> states) {
   std::string table;
   for_each_row([&](const Row& row) {
     for (std::size_t column = 0; column + 1 < kColumns; ++column) {
-      table += row.at(column);
-      table.append(widths.at(column) + kGap - row.at(column).size(), ' ');
+      append_cell(table, row.at(column), widths.at(column) + kGap);
     }
     table += row.back();
     table += '\n';

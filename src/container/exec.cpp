@@ -45,7 +45,7 @@ Result<Target> open_target(const StateStore& store, const ExecRequest& request) 
     return fail(ErrorKind::kState, "cannot exec in a stopped container");
   }
   cgroup::Placement placement = placement_of(*record);
-  if (TRY(cgroup::Cgroup::open(placement).being_frozen())) {
+  if (TRY(cgroup::Cgroup::open(placement).frozen())) {
     if (!request.ignore_paused) {
       return fail(ErrorKind::kState, "cannot exec in a paused container (use --ignore-paused to override)");
     }
@@ -117,7 +117,7 @@ Result<launch::LaunchedProcess> launch_process(const ExecRequest& request, const
   cgroup::Cgroup cgroup = cgroup::Cgroup::open(TRY(cgroup::placement_below(target.placement, request.cgroups)));
   // Looked at once more, as late as can be: not only `pause` freezes cgroups.
   options.may_share_memory =
-      !request.ignore_paused && launch::has_room(execution.memory_limit) && !TRY(cgroup.being_frozen());
+      !request.ignore_paused && launch::has_room(execution.memory_limit) && !TRY(cgroup.frozen());
   auto launched = launch::exec(execution.plan, target.init, cgroup, options);
   if (launched || !launched.error().is(EBUSY) || !request.cgroups.empty()) {
     return launched;

@@ -1,10 +1,13 @@
 #include <berth/base/log.hpp>
 #include <berth/container/lifecycle.hpp>
 
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
+#include <exception>
+#include <functional>
 #include <memory>
-#include <system_error>
 #include <thread>
 
 #include "container/observation.hpp"
@@ -13,33 +16,48 @@
 namespace berth::container {
 namespace {
 
-// What looking at so many containers costs, a thread is cheap beside.
-constexpr std::size_t kContainersOfAThread = 64;
-constexpr std::size_t kMaxThreads = 8;
-
 std::size_t threads_for(std::size_t containers) {
-  const std::size_t processors = std::max(std::thread::hardware_concurrency(), 1U);
-  return std::min({processors, kMaxThreads, containers / kContainersOfAThread});
+  constexpr std::size_t kContainersOfAThread = 64;  // which take longer than to start it
+  constexpr std::size_t kMaxThreads = 8;
+  if (containers < 2 * kContainersOfAThread) {
+    return 1;
+  }
+  cpu_set_t usable;  // EINVAL where there are more processors than it holds
+  const int processors = ::sched_getaffinity(0, sizeof usable, &usable) == 0 ? CPU_COUNT(&usable) : 1;
+  return std::min({static_cast<std::size_t>(processors), kMaxThreads, containers / kContainersOfAThread});
 }
 
-// Calls work(0) ... work(count - 1), several at a time.
+// Calls work(0) ... work(count - 1), several at a time. What one of them throws ends it.
 template <class Work>
 void for_each_index(std::size_t count, const Work& work) {
   std::atomic<std::size_t> next{0};
-  const auto take = [&] {
-    for (std::size_t index = next++; index < count; index = next++) {
-      work(index);
+  std::vector<std::exception_ptr> thrown(threads_for(count));
+  const auto take = [&](std::exception_ptr& failure) noexcept {
+    try {
+      for (std::size_t index = next++; index < count; index = next++) {
+        work(index);
+      }
+    } catch (...) {
+      failure = std::current_exception();
+      next = count;
     }
   };
-  std::vector<std::jthread> helpers;
-  try {
-    for (std::size_t threads = threads_for(count); threads > 1; --threads) {
-      helpers.emplace_back(take);
+  {
+    std::vector<std::jthread> helpers;
+    try {
+      for (std::size_t thread = 1; thread < thrown.size(); ++thread) {
+        helpers.emplace_back(take, std::ref(thrown[thread]));
+      }
+    } catch (const std::exception&) {
+      // A limit of processes or of memory: those that there are do all the work.
     }
-  } catch (const std::system_error&) {
-    // A limit of processes or of memory: those that there are do all the work.
+    take(thrown.front());
   }
-  take();
+  for (const std::exception_ptr& failure : thrown) {
+    if (failure) {
+      std::rethrow_exception(failure);
+    }
+  }
 }
 
 }  // namespace
@@ -50,9 +68,12 @@ Result<std::vector<spec::State>> list(const StateStore& store) {
   if (!containers) {
     return states;
   }
+  const std::vector<std::string> ids = TRY(containers->ids());
+  if (ids.empty()) {
+    return states;
+  }
   // Its answer is kept in a local static, which no thread may be the first to ask for (cmake/Hardening.cmake).
   TRY(boot_id());
-  const std::vector<std::string> ids = TRY(containers->ids());
   states.resize(ids.size());
   std::vector<std::unique_ptr<Error>> failures(ids.size());
   for_each_index(ids.size(), [&](std::size_t index) {

@@ -48,9 +48,8 @@ Result<bool> awaits_start(const StateView& containers, const std::string& id) {
   return awaits_start(directory->get());
 }
 
-spec::ContainerStatus living(bool paused, bool awaits_start) {
-  using enum spec::ContainerStatus;
-  return paused ? kPaused : awaits_start ? kCreated : kRunning;
+Result<bool> is_paused(const spec::Record& record) {
+  return cgroup::Cgroup::open(placement_of(record)).frozen();
 }
 
 }  // namespace
@@ -62,9 +61,14 @@ Result<Observation> observe(const ContainerDirectory& directory, const std::opti
     return observation;
   }
   observation.process = TRY(find_process(*record));
-  if (observation.process) {
-    const bool waits = TRY(has_start_socket(directory.fd(), kStartSocket)) && TRY(awaits_start(directory.fd()));
-    observation.status = living(TRY(cgroup::Cgroup::open(placement_of(*record)).being_frozen()), waits);
+  if (!observation.process) {
+    observation.status = spec::ContainerStatus::kStopped;
+  } else if (TRY(is_paused(*record))) {  // first: who is frozen takes no connection
+    observation.status = spec::ContainerStatus::kPaused;
+  } else if (TRY(has_start_socket(directory.fd(), kStartSocket)) && TRY(awaits_start(directory.fd()))) {
+    observation.status = spec::ContainerStatus::kCreated;
+  } else {
+    observation.status = spec::ContainerStatus::kRunning;
   }
   return observation;
 }
@@ -73,11 +77,17 @@ Result<spec::State> look_at(const StateView& containers, const std::string& id) 
   const auto record = TRY(containers.load(id));
   spec::ContainerStatus status = spec::ContainerStatus::kCreating;
   if (record && record->committed) {
-    const bool waits = TRY(awaits_start(containers, id));
-    const bool paused = TRY(cgroup::Cgroup::open(placement_of(*record)).frozen());
+    const Result<bool> paused = is_paused(*record);
+    const Result<bool> waits = paused.value_or(true) ? false : awaits_start(containers, id);
     // Last, as it shows that the rest was of this container too: its files and its cgroup go only after its process,
     // and another container may have its id then.
-    status = TRY(still_lives(*record)) ? living(paused, waits) : spec::ContainerStatus::kStopped;
+    if (!TRY(still_lives(*record))) {
+      status = spec::ContainerStatus::kStopped;
+    } else if (TRY(paused)) {
+      status = spec::ContainerStatus::kPaused;
+    } else {
+      status = TRY(waits) ? spec::ContainerStatus::kCreated : spec::ContainerStatus::kRunning;
+    }
   }
   spec::Record known = record.value_or(spec::Record());
   known.id = id;

@@ -27,12 +27,10 @@ struct Observation {
 };
 
 /// The status by what is there, never by what a command that may have been killed meant to write: a container is
-/// created as long as somebody listens at the start socket, and running when that was closed by its exec. A container
-/// counts as paused here from the moment that somebody asks for it: a `pause` that was killed is for `resume` to end.
+/// created as long as somebody listens at the start socket, and running when that was closed by its exec.
 Result<Observation> observe(const ContainerDirectory& directory, const std::optional<spec::Record>& record);
 
-/// What `state` prints of a container, which nobody has to lock for it; paused is one whose processes have all stopped.
-/// kNotFound if there is no container `id`.
+/// What `state` prints of a container, which nobody has to lock for it. kNotFound if there is no container `id`.
 Result<spec::State> look_at(const StateView& containers, const std::string& id);
 
 /// The state document's content.

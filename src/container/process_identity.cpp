@@ -71,15 +71,16 @@ Result<std::uint64_t> start_time_of(pid_t pid) {
 }
 
 Result<std::string> boot_id() {
-  static std::string known;  // `list` asks for each container
-  if (known.empty()) {
+  static std::optional<std::string> known;  // `list` asks for each container
+  if (!known) {
     constexpr std::size_t kMaxBootId = 64;
-    known = TRY(sys::read_record(AT_FDCWD, "/proc/sys/kernel/random/boot_id", kMaxBootId));
-    while (known.ends_with('\n')) {
-      known.pop_back();
+    std::string text = TRY(sys::read_record(AT_FDCWD, "/proc/sys/kernel/random/boot_id", kMaxBootId));
+    while (text.ends_with('\n')) {
+      text.pop_back();
     }
+    known = std::move(text);
   }
-  return known;
+  return *known;
 }
 
 Result<bool> is_of_this_boot(const spec::Record& record) {

@@ -37,9 +37,10 @@ void sleep_for(std::chrono::milliseconds duration) {
   ::nanosleep(&wait, nullptr);
 }
 
-// `directory` is the container's, or the root with `file` below the container's. Nothing if there is no such file.
+// `directory` is the container's, or the root with `file` below the container's. Nothing if there is no such file. As a
+// container's directory must be one, it must not be a link to another's.
 Result<std::optional<spec::Record>> read_if_there(int directory, const std::string& file, const std::string& id) {
-  auto text = sys::read_record(directory, file, kMaxRecord);
+  auto text = sys::read_record(directory, file, kMaxRecord, RESOLVE_NO_SYMLINKS);
   if (!text) {
     if (text.error().is(ENOENT)) {
       return std::optional<spec::Record>();
@@ -234,7 +235,7 @@ Result<ContainerDirectory> StateStore::lock(const std::string& id, LockKind kind
 Result<std::optional<StateView>> StateStore::view() const {
   auto root = open_root(false);
   if (root) {
-    return StateView(std::move(*root));
+    return StateView(std::move(*root), root_);
   }
   return root.error().is(ENOENT) ? Result<std::optional<StateView>>(std::nullopt)
                                  : std::unexpected(std::move(root).error());
@@ -247,7 +248,7 @@ Result<std::vector<std::string>> StateStore::ids() const {
 
 Result<std::vector<std::string>> StateView::ids() const {
   const sys::UniqueFd readable = TRY(sys::open_at(fd(), ".", O_RDONLY | O_DIRECTORY));
-  std::vector<std::string> names = TRY(sys::list_directory(readable.get(), "state root"));
+  std::vector<std::string> names = TRY(sys::list_directory(readable.get(), path_));
   std::erase_if(names, [](const std::string& name) { return !check_id(name); });
   std::ranges::sort(names);
   return names;
@@ -260,7 +261,7 @@ Result<std::optional<spec::Record>> StateView::load(const std::string& id) const
       return record;
     }
   }
-  const auto directory = sys::stat_at(fd(), id, AT_SYMLINK_NOFOLLOW);
+  const auto directory = sys::open_at(fd(), id, O_PATH | O_DIRECTORY | O_NOFOLLOW);
   if (!directory) {
     return std::unexpected(directory.error().is(ENOENT) ? not_found(id) : directory.error());
   }

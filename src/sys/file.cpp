@@ -97,8 +97,10 @@ Result<std::string> read_all(int fd, std::size_t limit, std::string_view name) {
   return read_on(fd, {}, limit, name);
 }
 
-Result<std::string> read_record(int directory, const std::string& path, std::size_t limit) {
-  const UniqueFd fd = TRY(open_at(directory, path, O_RDONLY));
+Result<std::string> read_record(int directory, const std::string& path, std::size_t limit, std::uint64_t resolve) {
+  const UniqueFd fd = resolve == 0
+                          ? TRY(open_at(directory, path, O_RDONLY))
+                          : TRY(open_at2(directory, path, {.flags = O_RDONLY, .mode = 0, .resolve = resolve}, path));
   const std::size_t wanted = std::min(limit + 1, kFirstRead);
   ssize_t count = 0;
   std::string data;

@@ -22,6 +22,22 @@ TEST_CASE("the table of list lines up") {
   CHECK(list_table({}).find("ID") == 0);
 }
 
+TEST_CASE("the columns of a list stand below each other, also where a letter has more than one byte") {
+  std::vector<spec::State> states(2);
+  states[0].bundle = "/f\xc3\xbcr";
+  states[1].bundle = "/for";
+  for (spec::State& state : states) {
+    state.id = "a";
+    state.status = spec::ContainerStatus::kStopped;
+    state.created = "now";
+    state.owner = "root";
+  }
+  CHECK(list_table(states) ==
+        "ID    PID    STATUS     BUNDLE    CREATED    OWNER\n"
+        "a     0      stopped    /f\xc3\xbcr      now        root\n"
+        "a     0      stopped    /for      now        root\n");
+}
+
 TEST_CASE("pids are a JSON array") {
   CHECK(pid_array(std::vector<pid_t>{1, 22}) == "[1,22]\n");
   CHECK(pid_array({}) == "[]\n");

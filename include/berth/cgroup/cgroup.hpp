@@ -118,10 +118,7 @@ class Cgroup {
   [[nodiscard]] spec::Statistics statistics() const;
   Status freeze();  ///< returns when every process is frozen; on failure or after a bound it thaws again and fails
   Status thaw();
-  /// Whether every process is frozen, as one file tells.
   [[nodiscard]] Result<bool> frozen() const;
-  /// Whether they are, or are about to be: somebody asked for it, and may have been killed before all had stopped.
-  [[nodiscard]] Result<bool> being_frozen() const;
   /// Sends `signal` to every process, children's cgroups included; SIGKILL reaches frozen ones too and races with no
   /// fork (cgroup.kill, or freeze, signal, thaw on v1).
   Status kill(int signal);

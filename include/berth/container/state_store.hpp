@@ -58,12 +58,11 @@ class ContainerDirectory {
   std::string id_;
 };
 
-/// The containers as they can be looked at without their locks, and by name, so that nothing has to be opened but what
-/// is read: `state` and `list`, of which an engine asks a thousand times. Between two of these calls a container may be
-/// deleted and another one get its id.
+/// The containers as `state` and `list` look at them, a thousand times: without their locks, and by name, so that no
+/// directory has to be opened. Between two calls a container may be deleted and another one get its id.
 class StateView {
  public:
-  explicit StateView(sys::UniqueFd root) : root_(std::move(root)) {}
+  StateView(sys::UniqueFd root, std::string path) : root_(std::move(root)), path_(std::move(path)) {}
 
   /// All ids, sorted.
   [[nodiscard]] Result<std::vector<std::string>> ids() const;
@@ -74,6 +73,7 @@ class StateView {
 
  private:
   sys::UniqueFd root_;
+  std::string path_;
 };
 
 /// That there is no container `id`, in the words that engines look for.

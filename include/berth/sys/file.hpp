@@ -29,8 +29,8 @@ Result<std::string> read_all(int fd, std::size_t limit, std::string_view name);
 /// Opens and reads to the end.
 Result<std::string> read_file(int directory, const std::string& path, std::size_t limit);
 /// The same for a file that one read(2) gives whole: a regular one, or one of the kernel's with a single record. Spares
-/// the read that only finds the end.
-Result<std::string> read_record(int directory, const std::string& path, std::size_t limit);
+/// the read that only finds the end. `resolve` is of openat2(2).
+Result<std::string> read_record(int directory, const std::string& path, std::size_t limit, std::uint64_t resolve = 0);
 /// pread(2): fills `buffer` from `offset` on; a file that ends before that is an error.
 Status read_at(int fd, std::span<std::byte> buffer, off_t offset, std::string_view name);
 /// One pwrite(2) of all of `data` at `offset`; the file's own offset stays.
