@@ -409,6 +409,10 @@ Result<bool> Cgroup::frozen() const {
   return processes_frozen(implementation_->placement);
 }
 
+Result<bool> Cgroup::frozen(FrozenAbove& above) const {
+  return processes_frozen(implementation_->placement, above);
+}
+
 Status Cgroup::kill(int signal) {
   TRY_CONTEXT(kill_processes(implementation_->placement, signal), "signal all processes of the cgroup");
   return {};

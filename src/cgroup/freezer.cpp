@@ -145,13 +145,39 @@ Status thaw_legacy_recursively(const Placement& placement) {
 }
 
 Result<bool> processes_frozen(const Placement& placement) {
+  FrozenAbove above;
+  return processes_frozen(placement, above);
+}
+
+Result<bool> processes_frozen(const Placement& placement, FrozenAbove& above) {
   if (const Directory* legacy = find_directory(placement, "freezer")) {
     return says(legacy->path + "/freezer.state", "FR");  // FROZEN, FREEZING
   }
+  // Not cgroup.events: that tells of the processes, and only when all of them have stopped.
   if (const Directory* unified = find_directory(placement, "")) {
-    return TRY(says(unified->path + "/cgroup.events", "frozen 1")) || TRY(says(unified->path + "/cgroup.freeze", "1"));
+    return TRY(says(unified->path + "/cgroup.freeze", "1")) || TRY(above.includes(parent_of(unified->path)));
   }
   return false;
+}
+
+Result<bool> FrozenAbove::includes(const std::string& directory) {
+  const std::scoped_lock lock(mutex_);
+  if (const auto found = known_.find(directory); found != known_.end()) {
+    return found->second;
+  }
+  bool frozen = false;
+  for (std::string path = directory; !frozen; path = parent_of(path)) {
+    const auto text = sys::read_record(AT_FDCWD, path + "/cgroup.freeze", kSmallFile);
+    if (!text) {
+      if (is_gone(text.error())) {
+        break;  // the root of the hierarchy has no such file, nor has what is above it
+      }
+      return std::unexpected(text.error());
+    }
+    frozen = text->starts_with('1');
+  }
+  known_.emplace(directory, frozen);
+  return frozen;
 }
 
 Status refuse_frozen(const Placement& placement) {

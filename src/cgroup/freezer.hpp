@@ -14,6 +14,7 @@ Status thaw_processes(const Placement& placement);
 Status thaw_legacy_recursively(const Placement& placement);
 /// Also while some of them still run: whoever began that may have been killed, and a thaw is what helps.
 Result<bool> processes_frozen(const Placement& placement);
+Result<bool> processes_frozen(const Placement& placement, FrozenAbove& above);
 /// For a cgroup without processes: refuses one in which nothing could run, as it or one above it is frozen, and names
 /// that one. Reads one file where nothing is.
 Status refuse_frozen(const Placement& placement);

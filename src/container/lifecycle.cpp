@@ -213,7 +213,8 @@ Status update(const StateStore& store, const std::string& id, const plan::Update
 Result<spec::State> state(const StateStore& store, const std::string& id) {
   TRY(check_id(id));
   const auto view = TRY(store.view());
-  return view ? look_at(*view, id) : std::unexpected(not_found(id));
+  cgroup::FrozenAbove above;
+  return view ? look_at(*view, id, above) : std::unexpected(not_found(id));
 }
 
 Result<std::vector<pid_t>> processes(const StateStore& store, const std::string& id) {

@@ -76,8 +76,9 @@ Result<std::vector<spec::State>> list(const StateStore& store) {
   TRY(boot_id());
   states.resize(ids.size());
   std::vector<std::unique_ptr<Error>> failures(ids.size());
+  cgroup::FrozenAbove above;
   for_each_index(ids.size(), [&](std::size_t index) {
-    if (auto known = look_at(*containers, ids[index])) {
+    if (auto known = look_at(*containers, ids[index], above)) {
       states[index] = std::move(*known);
     } else {
       failures[index] = std::make_unique<Error>(std::move(known).error());

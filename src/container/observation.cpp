@@ -48,10 +48,6 @@ Result<bool> awaits_start(const StateView& containers, const std::string& id) {
   return awaits_start(directory->get());
 }
 
-Result<bool> is_paused(const spec::Record& record) {
-  return cgroup::Cgroup::open(placement_of(record)).frozen();
-}
-
 }  // namespace
 
 Result<Observation> observe(const ContainerDirectory& directory, const std::optional<spec::Record>& record) {
@@ -63,7 +59,7 @@ Result<Observation> observe(const ContainerDirectory& directory, const std::opti
   observation.process = TRY(find_process(*record));
   if (!observation.process) {
     observation.status = spec::ContainerStatus::kStopped;
-  } else if (TRY(is_paused(*record))) {  // first: who is frozen takes no connection
+  } else if (TRY(cgroup::Cgroup::open(placement_of(*record)).frozen())) {  // first: who is frozen takes no connection
     observation.status = spec::ContainerStatus::kPaused;
   } else if (TRY(has_start_socket(directory.fd(), kStartSocket)) && TRY(awaits_start(directory.fd()))) {
     observation.status = spec::ContainerStatus::kCreated;
@@ -73,11 +69,11 @@ Result<Observation> observe(const ContainerDirectory& directory, const std::opti
   return observation;
 }
 
-Result<spec::State> look_at(const StateView& containers, const std::string& id) {
-  const auto record = TRY(containers.load(id));
+Result<spec::State> look_at(const StateView& containers, const std::string& id, cgroup::FrozenAbove& above) {
+  auto record = TRY(containers.load(id));
   spec::ContainerStatus status = spec::ContainerStatus::kCreating;
   if (record && record->committed) {
-    const Result<bool> paused = is_paused(*record);
+    const Result<bool> paused = cgroup::Cgroup::open(placement_of(*record)).frozen(above);
     const Result<bool> waits = paused.value_or(true) ? false : awaits_start(containers, id);
     // Last, as it shows that the rest was of this container too: its files and its cgroup go only after its process,
     // and another container may have its id then.
@@ -89,7 +85,7 @@ Result<spec::State> look_at(const StateView& containers, const std::string& id) 
       status = TRY(waits) ? spec::ContainerStatus::kCreated : spec::ContainerStatus::kRunning;
     }
   }
-  spec::Record known = record.value_or(spec::Record());
+  spec::Record known = std::move(record).value_or(spec::Record());
   known.id = id;
   return describe(known, status, known.pid);
 }

@@ -31,7 +31,7 @@ struct Observation {
 Result<Observation> observe(const ContainerDirectory& directory, const std::optional<spec::Record>& record);
 
 /// What `state` prints of a container, which nobody has to lock for it. kNotFound if there is no container `id`.
-Result<spec::State> look_at(const StateView& containers, const std::string& id);
+Result<spec::State> look_at(const StateView& containers, const std::string& id, cgroup::FrozenAbove& above);
 
 /// The state document's content.
 [[nodiscard]] spec::State describe(const spec::Record& record, spec::ContainerStatus status, pid_t pid);

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,18 @@ struct Directory {
   std::string hierarchy;  ///< "" for cgroup2, else the name below /sys/fs/cgroup: "memory", "cpu", "systemd"
   std::string path;       ///< absolute: /sys/fs/cgroup/memory/berth/web
   friend bool operator==(const Directory&, const Directory&) = default;
+};
+
+/// Which cgroups above those of containers are frozen, as far as it was asked: for who looks at many containers at one
+/// moment, from any thread.
+class FrozenAbove {
+ public:
+  /// Whether this directory of cgroup2, or one above it, is.
+  Result<bool> includes(const std::string& directory);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, bool> known_;
 };
 
 /// The unit of systemd around a container's cgroup.
@@ -118,7 +131,10 @@ class Cgroup {
   [[nodiscard]] spec::Statistics statistics() const;
   Status freeze();  ///< returns when every process is frozen; on failure or after a bound it thaws again and fails
   Status thaw();
+  /// Whether somebody has frozen it or one above it, also while some processes still run: whoever began that may have
+  /// been killed, and a thaw is what helps.
   [[nodiscard]] Result<bool> frozen() const;
+  [[nodiscard]] Result<bool> frozen(FrozenAbove& above) const;
   /// Sends `signal` to every process, children's cgroups included; SIGKILL reaches frozen ones too and races with no
   /// fork (cgroup.kill, or freeze, signal, thaw on v1).
   Status kill(int signal);
