@@ -92,6 +92,23 @@ def test_pause_that_was_killed_half_way(container, bundle, view, ext4):
         assert writer.wait(5) == 0
 
 
+@both_views
+def test_frozen_from_above(container, bundle, view, token):
+    """A container in a cgroup that somebody else freezes is paused too, by whatever command one asks."""
+    made = bundle("sleep", change=lambda config: config["linux"].update(cgroupsPath=f"/{token}-slice/pod/box"))
+    with container(made) as box:
+        box.must("create")
+        box.must("start")
+        slice = view.cgroup_of(box.pid, "freezer").removesuffix("/pod/box")
+        file, values = ("freezer.state", ("FROZEN", "THAWED")) if view.mounts.get("freezer") else ("cgroup.freeze", "10")
+        for value, status in zip(values, ("paused", "running")):
+            with open(os.path.join(slice, file), "w") as freezer:
+                freezer.write(value)
+            wait_until(lambda: box.status == status, what=status)
+            assert [entry["status"] for entry in box.runtime("list", "-f", "json").json if entry["id"] == box.id] == [status]
+            assert ("paused" in box.exec("/probe", "exit", 0).stderr) == (status == "paused")
+
+
 def test_paused_before_it_is_started(container, bundle):
     """It takes no connection while it is frozen: nobody waits for one."""
     with container(bundle("sleep")) as box:
