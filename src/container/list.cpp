@@ -48,8 +48,9 @@ void for_each_index(std::size_t count, const Work& work) {
       for (std::size_t thread = 1; thread < thrown.size(); ++thread) {
         helpers.emplace_back(take, std::ref(thrown[thread]));
       }
-    } catch (const std::exception&) {
+    } catch (const std::exception& error) {
       // A limit of processes or of memory: those that there are do all the work.
+      log::debug("list: no further thread: {}", error.what());
     }
     take(thrown.front());
   }

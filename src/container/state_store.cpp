@@ -21,7 +21,7 @@ constexpr const char* kIntentFile = "intent";
 constexpr const char* kNewFile = "new";
 constexpr const char* kConfigFile = "config";
 constexpr std::size_t kMaxConfig = std::size_t{64} * 1024 * 1024;
-constexpr std::size_t kMaxRecord = 16 * 1024 * 1024;
+constexpr std::size_t kMaxRecord = std::size_t{16} * 1024 * 1024;
 constexpr std::size_t kMaxId = 1024;
 constexpr std::chrono::milliseconds kLockTimeout{10'000};
 constexpr std::chrono::milliseconds kLockRetry{5};
