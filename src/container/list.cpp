@@ -37,7 +37,7 @@ void for_each_index(std::size_t count, const Work& work) {
       for (std::size_t index = next++; index < count; index = next++) {
         work(index);
       }
-    } catch (...) {
+    } catch (...) {  // which would end the program here; it is thrown again below, where main() catches it
       failure = std::current_exception();
       next = count;
     }
