@@ -22,12 +22,19 @@ MS_SHARED = 1 << 20
 MNT_DETACH = 2
 PR_SET_CHILD_SUBREAPER = 36
 KEYCTL_GET_KEYRING_ID = 0
+KEYCTL_JOIN_SESSION_KEYRING = 1
+KEYCTL_SETPERM = 5
+KEY_ALL = 0x3f3f3f3f
 KEY_SPEC_SESSION_KEYRING = -3
 SYS_KEYCTL = 250
 SYS_OPEN_TREE = 428
+SYS_MOVE_MOUNT = 429
 SYS_MOUNT_SETATTR = 442
+AT_FDCWD = -100
 AT_EMPTY_PATH = 0x1000
+AT_RECURSIVE = 0x8000
 OPEN_TREE_CLONE = 1
+MOVE_MOUNT_F_EMPTY_PATH = 4
 MOUNT_ATTR_RDONLY = 1
 
 
@@ -51,9 +58,14 @@ def mount(source, target, fstype, flags=0, data=None):
     _check(_libc.mount(encode(source), encode(target), encode(fstype), ctypes.c_ulong(flags), encode(data)))
 
 
-def clone_mount(fd):
+def clone_mount(fd, flags=0):
     """open_tree(2): a copy of the mount that `fd` is the root of; gives its descriptor."""
-    return _check(_libc.syscall(SYS_OPEN_TREE, fd, b"", OPEN_TREE_CLONE | AT_EMPTY_PATH))
+    return _check(_libc.syscall(SYS_OPEN_TREE, fd, b"", OPEN_TREE_CLONE | AT_EMPTY_PATH | flags))
+
+
+def move_mount(fd, target):
+    """move_mount(2): attaches the mount that `fd` is the root of."""
+    _check(_libc.syscall(SYS_MOVE_MOUNT, fd, b"", AT_FDCWD, os.fsencode(target), MOVE_MOUNT_F_EMPTY_PATH))
 
 
 def make_writable(fd):
@@ -73,3 +85,10 @@ def become_subreaper():
 
 def session_keyring():
     return _check(_libc.syscall(SYS_KEYCTL, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0))
+
+
+def join_open_session_keyring(name):
+    """A session keyring of this name that everybody may join; gives its number."""
+    keyring = _check(_libc.syscall(SYS_KEYCTL, KEYCTL_JOIN_SESSION_KEYRING, os.fsencode(name)))
+    _check(_libc.syscall(SYS_KEYCTL, KEYCTL_SETPERM, keyring, KEY_ALL))
+    return keyring

@@ -1,8 +1,10 @@
 """Flags of create and run that change what the process inherits."""
 
+import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import time
 
@@ -123,9 +125,30 @@ def test_new_session_keyring(report):
     assert seen.keyring["id"] != libc.session_keyring()
 
 
-def test_session_keyring_has_the_name_of_the_container(bundle, container):
-    with container(bundle("report")) as box:
-        assert box.id in box.run().report.keyring["description"]
+@contextlib.contextmanager
+def keyring_of_another(name):
+    """The number of a session keyring of this name that a process of ours has, for everybody to join."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(write, str(libc.join_open_session_keyring(name)).encode())
+        signal.pause()
+    try:
+        yield int(os.read(read, 20))
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(read)
+        os.close(write)
+
+
+def test_session_keyring_of_another_is_not_joined(bundle, container):
+    """runc lets everybody of its user join a container's keyring by its name, "_ses." and the container's id."""
+    with container(bundle("report")) as box, keyring_of_another("_ses." + box.id) as foreign:
+        assert box.run().report.keyring["id"] != foreign
+    with container(bundle("sleep", 60)) as box, keyring_of_another("_ses." + box.id) as foreign:
+        box.must("run", "--detach")
+        assert box.exec().report.keyring["id"] not in (foreign, libc.session_keyring())
 
 
 def test_no_new_keyring(report):

@@ -112,7 +112,6 @@ Result<launch::LaunchedProcess> launch_process(const CreateRequest& request, con
   const sys::UniqueFd hook_errors = TRY(hooks::open_output(bundle.plan.hooks.errors));
   const SignalFd interrupts = TRY(SignalFd::for_creation());
   const launch::LaunchOptions options{
-      .id = request.id,
       .bundle = bundle.path,
       .no_pivot = request.no_pivot,
       .no_new_keyring = request.no_new_keyring,

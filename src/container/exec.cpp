@@ -92,7 +92,6 @@ Result<Execution> plan_execution(const ExecRequest& request, const ContainerDire
 Result<launch::LaunchedProcess> launch_process(const ExecRequest& request, const Target& target, Execution execution,
                                                const SignalFd& signals, std::string filter_cache) {
   launch::ExecOptions options;
-  options.id = request.id;
   options.namespaces = execution.plan.namespaces.all();
   options.user_name = std::move(execution.user_name);
   options.no_new_keyring = target.record.no_new_keyring;

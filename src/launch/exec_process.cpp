@@ -83,8 +83,7 @@ Status ExecProcess::join_namespaces() {
 }
 
 Status ExecProcess::join_keyring() {
-  return context_.options.no_new_keyring ? Status()
-                                         : security::join_session_keyring(context_.options.id, process_.selinux_label);
+  return context_.options.no_new_keyring ? Status() : security::join_session_keyring(process_.selinux_label);
 }
 
 Status ExecProcess::find_user() {

@@ -114,7 +114,7 @@ Status InitProcess::join_keyring() {
   if (context_.options.no_new_keyring) {
     return {};
   }
-  return security::join_session_keyring(context_.options.id, plan_.process.selinux_label);
+  return security::join_session_keyring(plan_.process.selinux_label);
 }
 
 Status InitProcess::configure_network() {

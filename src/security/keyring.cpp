@@ -8,10 +8,10 @@
 namespace berth::security {
 namespace {
 
-// Without search permission for the owner, which new keyrings do not give, a join never finds an older keyring of the
-// same name: each container gets one of its own, whoever made others named like it.
-Status join(const std::string& container_id) {
-  Status status = sys::join_session_keyring("_ses." + container_id);
+// A name would be looked for among the keyrings of everybody in the user namespace, and the first one that lets the
+// process search it would be joined, whoever has laid it out there.
+Status join() {
+  Status status = sys::join_new_session_keyring();
   if (status || status.error().is(ENOSYS)) {
     return {};
   }
@@ -28,9 +28,9 @@ Status join(const std::string& container_id) {
 
 }  // namespace
 
-Status join_session_keyring(const std::string& container_id, const std::string& label) {
+Status join_session_keyring(const std::string& label) {
   if (label.empty()) {
-    return join(container_id);
+    return join();
   }
   constexpr const char* kKeyCreate = "thread-self/attr/keycreate";
   const path::ProcDir proc = TRY(path::ProcDir::open());
@@ -40,9 +40,9 @@ Status join_session_keyring(const std::string& container_id, const std::string& 
         .add_hint("SELinux must be enabled and its policy know the label");
     return labelled;
   }
-  TRY(join(container_id));
+  TRY(join());
   // Keys that the process makes later are labelled as the policy says. An empty write takes the label back.
-  return proc.write(kKeyCreate, std::string_view("", 1));
+  return proc.write(kKeyCreate, std::string_view("\0", 1));
 }
 
 }  // namespace berth::security

@@ -8,9 +8,9 @@
 
 namespace berth::sys {
 
-Status join_session_keyring(const std::string& name) {
-  if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name.c_str()) < 0) {
-    return sys_fail(errno, "keyctl(KEYCTL_JOIN_SESSION_KEYRING, \"{}\")", name);
+Status join_new_session_keyring() {
+  if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0) {
+    return sys_fail(errno, "keyctl(KEYCTL_JOIN_SESSION_KEYRING)");
   }
   return {};
 }

@@ -17,7 +17,6 @@
 namespace berth::launch {
 
 struct ExecOptions {
-  std::string id;
   std::uint64_t namespaces = 0;  ///< CLONE_NEW* of those that the container has of its own
   sys::UniqueFd root;            ///< the container's root, where it has no mount namespace that would give it
   std::string user_name;         ///< --user NAME: looked up in the container, in place of the plan's ids; "" for none

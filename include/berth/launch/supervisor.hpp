@@ -22,7 +22,6 @@
 namespace berth::launch {
 
 struct LaunchOptions {
-  std::string id;
   std::string bundle;           ///< absolute path
   bool no_pivot = false;        ///< --no-pivot
   bool no_new_keyring = false;  ///< --no-new-keyring

@@ -6,9 +6,9 @@
 
 namespace berth::security {
 
-/// A new session keyring named after the container (keyctl(KEYCTL_JOIN_SESSION_KEYRING)), so that the container does
-/// not hold its caller's. Where the kernel has no keyrings (ENOSYS) there is nothing to separate.
+/// A new session keyring (keyctl(KEYCTL_JOIN_SESSION_KEYRING)), so that the container holds neither its caller's nor
+/// another's. Where the kernel has no keyrings (ENOSYS) there is nothing to separate.
 /// `label`: SELinux label of the keyring, "" for none.
-Status join_session_keyring(const std::string& container_id, const std::string& label);
+Status join_session_keyring(const std::string& label);
 
 }  // namespace berth::security
