@@ -5,6 +5,9 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 #include "rootfs/bind_mount.hpp"
@@ -13,6 +16,7 @@
 #include "rootfs/devices.hpp"
 #include "rootfs/filesystem_mount.hpp"
 #include "rootfs/host_kernel_mounts.hpp"
+#include "rootfs/host_tree.hpp"
 #include "rootfs/masked_paths.hpp"
 #include "rootfs/mount_attributes.hpp"
 #include "rootfs/propagation.hpp"
@@ -25,6 +29,12 @@ namespace {
 bool is_whole_procfs(const plan::Mount& mount) {
   const std::uint64_t attributes = mount.attributes.set | mount.recursive_attributes.set;
   return mount.type == "proc" && mount.fs_options.empty() && (attributes & MOUNT_ATTR_RDONLY) == 0;
+}
+
+// Others may have options that name files: overlay(5) has its layers' directories.
+bool needs_no_files(const plan::Mount& mount) {
+  static constexpr auto kTypes = std::to_array<std::string_view>({"proc", "sysfs", "tmpfs", "devpts", "mqueue"});
+  return mount.kind != plan::MountKind::kFilesystem || std::ranges::find(kTypes, mount.type) != kTypes.end();
 }
 
 // Without a mount namespace every mount would be one of the host.
@@ -133,6 +143,21 @@ Status RootfsBuilder::mount_one(const plan::Mount& mount, MountSource& source) {
   return {};
 }
 
+bool RootfsBuilder::needs_host_tree() const {
+  return !options_.alone_in_mount_namespace || options_.no_pivot || options_.new_user_namespace ||
+         !std::ranges::all_of(plan_.mounts, needs_no_files);
+}
+
+Status RootfsBuilder::attach_root() {
+  if (!needs_host_tree()) {
+    host_tree_left_ = TRY(leave_host_tree());
+  }
+  TRY(host_tree_left_ ? sys::move_mount_onto_root(root_.fd(), plan_.path)
+                      : sys::move_mount(root_.fd(), rootfs_directory_.get(), plan_.path));
+  rootfs_directory_.reset();
+  return {};
+}
+
 Status RootfsBuilder::mount_all() {
   if (!options_.mount_namespace) {
     return {};
@@ -142,8 +167,7 @@ Status RootfsBuilder::mount_all() {
     host_kernel_mounts_ = TRY(open_host_kernel_mounts(proc));
   }
   const sys::FileModeMask exact_modes(0);
-  TRY(sys::move_mount(root_.fd(), rootfs_directory_.get(), plan_.path));
-  rootfs_directory_.reset();
+  TRY(attach_root());
   for (std::size_t index = 0; index < sources_.size(); ++index) {
     const plan::Mount& mount = plan_.mounts[index];
     TRY_CONTEXT(mount_one(mount, sources_[index]), "{}: mount {} on {}", mount.pointer,
@@ -174,7 +198,10 @@ Status RootfsBuilder::bind_console(int slave) {
 }
 
 Status RootfsBuilder::pivot() {
-  if (!options_.mount_namespace || options_.no_pivot) {
+  if (host_tree_left_) {
+    TRY(sys::enter_directory(root_.fd(), "<rootfs>"));
+    TRY(sys::change_root_here());
+  } else if (!options_.mount_namespace || options_.no_pivot) {
     TRY(detach_host_kernel_mounts(host_kernel_mounts_));
     host_kernel_mounts_.clear();
     TRY(sys::enter_directory(root_.fd(), "<rootfs>"));

@@ -21,6 +21,29 @@ namespace {
 constexpr unsigned long kMsMove = 8192;  // MS_MOVE
 constexpr int kMntDetach = 2;            // MNT_DETACH
 
+// <linux/stat.h> and <linux/mount.h> of Linux 6.8.
+constexpr unsigned kStatxMntIdUnique = 0x4000;
+constexpr long kSysStatmount = 457;
+constexpr std::uint64_t kStatmountMntBasic = 2;
+struct MntIdReq {
+  std::uint32_t size = sizeof(MntIdReq);
+  std::uint32_t spare = 0;
+  std::uint64_t mnt_id = 0;
+  std::uint64_t param = 0;
+};
+// The beginning of struct statmount; the kernel writes as much as there is room for.
+struct Statmount {
+  std::uint32_t size;
+  std::uint32_t mnt_opts;
+  std::uint64_t mask;
+  std::array<std::uint64_t, 3> of_super_block;
+  std::uint64_t mnt_id;
+  std::uint64_t mnt_parent_id;
+  std::array<std::uint32_t, 2> old_ids;
+  std::uint64_t mnt_attr;
+  std::uint64_t mnt_propagation;
+};
+
 // The kernel queues messages of the form "e overlay: lowerdir is missing" on the context; the last error explains.
 std::string context_message(int context) {
   std::string explanation;
@@ -127,6 +150,14 @@ Status move_mount(int mount_fd, int target, std::string_view name) {
   return {};
 }
 
+Status move_mount_onto_root(int mount_fd, std::string_view name) {
+  if (::syscall(SYS_move_mount, mount_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0) {
+    const int errnum = errno;
+    return mount_api_failure(errnum, fmt::format("move_mount({})", name));
+  }
+  return {};
+}
+
 Status move_mount_into(int mount_fd, int directory, const std::string& entry, std::string_view name) {
   if (::syscall(SYS_move_mount, mount_fd, "", directory, entry.c_str(), MOVE_MOUNT_F_EMPTY_PATH) < 0) {
     const int errnum = errno;
@@ -196,6 +227,29 @@ Result<MountPlace> mount_place(int fd, std::string_view name) {
     return sys_fail(errno, "statx({})", name);
   }
   return MountPlace{.mount_id = status.stx_mnt_id, .is_root = (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0};
+}
+
+Result<MountPlace> root_mount() {
+  struct statx status {};
+  if (::statx(AT_FDCWD, "/", 0, kStatxMntIdUnique, &status) < 0) {
+    return sys_fail(errno, "statx(/)");
+  }
+  if ((status.stx_mask & kStatxMntIdUnique) == 0) {
+    return sys_fail(ENOSYS, "statx(/, STATX_MNT_ID_UNIQUE)");
+  }
+  return MountPlace{.mount_id = status.stx_mnt_id, .is_root = (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0};
+}
+
+Result<MountStatus> mount_status(std::uint64_t unique_id) {
+  const MntIdReq request{.mnt_id = unique_id, .param = kStatmountMntBasic};
+  Statmount status{};
+  if (::syscall(kSysStatmount, &request, &status, sizeof status, 0) < 0) {
+    return sys_fail(errno, "statmount({:#x})", unique_id);
+  }
+  if ((status.mask & kStatmountMntBasic) == 0) {
+    return sys_fail(ENOSYS, "statmount({:#x})", unique_id);
+  }
+  return MountStatus{.parent_id = status.mnt_parent_id, .propagation = status.mnt_propagation};
 }
 
 Status pivot_root_here() {

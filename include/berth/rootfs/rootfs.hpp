@@ -21,6 +21,7 @@ namespace berth::rootfs {
 struct Options {
   bool no_pivot = false;
   bool mount_namespace = true;                ///< the container has a mount namespace of its own, new or joined
+  bool alone_in_mount_namespace = false;      ///< it is new, and nobody else looks into it before pivot()
   bool new_user_namespace = false;            ///< devices are bind-mounted, mknod(2) is not possible
   bool cgroup_namespace = false;              ///< the container has a cgroup namespace of its own
   const cgroup::View* cgroup_view = nullptr;  ///< null: no cgroup was made (--cgroup-manager disabled)
@@ -60,7 +61,8 @@ class RootfsBuilder {
   /// the rootfs and every bind source while the process still has the identity that may (before it becomes root of a
   /// new user namespace). Fails without a mount namespace if the plan has mounts: they would be the host's.
   Status open_sources();
-  /// Makes the rootfs a mount of its own and puts every mount of the plan on it.
+  /// Makes the rootfs a mount of its own and puts every mount of the plan on it. The host's files are out of reach
+  /// after it, where nobody needs them any more.
   Status mount_all();
   /// The procfs that mount_all() has put into the container, if it did: whole, writable, of this process' pid
   /// namespace.
@@ -72,21 +74,25 @@ class RootfsBuilder {
   Status bind_console(int slave);
   /// The rootfs' directory: createContainer hooks see it, the console is bound in it. It is "/" after pivot().
   [[nodiscard]] const path::RootDir& root() const { return root_; }
-  /// The rootfs becomes "/" and the old root is gone: pivot_root(2), MS_MOVE with no_pivot, or chroot(2) where the
-  /// container has no mount namespace of its own. The working directory is "/" after it.
+  /// The rootfs becomes "/" and the old root is gone: chroot(2) where mount_all() has left the host's files, else
+  /// pivot_root(2), or MS_MOVE with no_pivot, or chroot(2) where the container has no mount namespace of its own. The
+  /// working directory is "/" after it.
   Status pivot();
   /// Read-only and masked paths, mounts that are read-only from now on, and a read-only root. Of the descriptors that
   /// this object opened, only root(), and a procfs that was taken, are open after it.
   Status seal();
 
  private:
+  [[nodiscard]] bool needs_host_tree() const;
   Status open_root();
+  Status attach_root();
   Status open_source(const plan::Mount& mount, MountSource& source) const;
   Status mount_one(const plan::Mount& mount, MountSource& source);
 
   const plan::Rootfs& plan_;
   Options options_;
   sys::UniqueFd rootfs_directory_;             ///< what the root's mount is attached to; until mount_all()
+  bool host_tree_left_ = false;                ///< the root's mount is attached where the host's was
   path::RootDir root_;                         ///< the root of that mount
   std::vector<MountSource> sources_;           ///< one for each mount of the plan
   std::vector<sys::UniqueFd> device_sources_;  ///< with a new user namespace: a detached copy of each device's node

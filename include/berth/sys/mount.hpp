@@ -34,6 +34,8 @@ Status fs_reconfigure(int context, std::string_view name);
 Result<UniqueFd> open_tree(int directory, const std::string& path, unsigned flags, std::string_view name);
 /// move_mount(2) of the detached mount `mount` onto the file that `target` refers to, by descriptor on both sides.
 Status move_mount(int mount, int target, std::string_view name);
+/// move_mount(2) of the detached mount `mount` onto "/".
+Status move_mount_onto_root(int mount, std::string_view name);
 /// move_mount(2) onto the entry `entry` (one component, which is not followed if it is a link) of `directory`.
 Status move_mount_into(int mount, int directory, const std::string& entry, std::string_view name);
 /// mount_setattr(2) on the mount that `mount` refers to; `recursive` adds AT_RECURSIVE.
@@ -47,6 +49,15 @@ struct MountPlace {
 };
 /// statx(2) of what `fd` refers to.
 Result<MountPlace> mount_place(int fd, std::string_view name);
+/// statx(2) of "/", with the id that no other mount ever has (STATX_MNT_ID_UNIQUE, Linux 6.8; ENOSYS before).
+Result<MountPlace> root_mount();
+/// Part of what the kernel says of a mount.
+struct MountStatus {
+  std::uint64_t parent_id = 0;    ///< unique; its own if it has no parent
+  std::uint64_t propagation = 0;  ///< MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE
+};
+/// statmount(2) (Linux 6.8) of the mount with this unique id, which need not be below "/".
+Result<MountStatus> mount_status(std::uint64_t unique_id);
 
 /// fchdir(2).
 Status enter_directory(int directory, std::string_view name);

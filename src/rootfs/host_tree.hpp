@@ -1,0 +1,15 @@
+// How a mount namespace of the container's own loses the host's mounts without pivot_root(2).
+#pragma once
+
+#include <berth/base/error.hpp>
+
+namespace berth::rootfs {
+
+/// Detaches the host's tree from the calling process's mount namespace, in which nobody else may be, and makes the
+/// mount below it the process's root and working directory: what is attached to "/" then is where pivot_root(2) would
+/// have put it, with the same below it. Every mount of the tree has to be a slave or private. False where this cannot
+/// be done: before Linux 6.8, where a user namespace has locked the tree, where "/" is not just above the namespace's
+/// first mount, where that one is shared. Nothing has changed then but the working directory.
+Result<bool> leave_host_tree();
+
+}  // namespace berth::rootfs
