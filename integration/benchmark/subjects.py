@@ -17,6 +17,7 @@ from harness.configurations import engine_config, fill, without_limits_that
 from harness.host import View
 
 THOUSAND = 1000
+SECONDS_FOR_A_CROWD = 300  # of each runtime
 
 
 class Bench:
@@ -271,46 +272,68 @@ def reap():
         pass
 
 
+class Crowd:
+    """Containers that sleep: `grow` and `vanish` change how many of them live."""
+
+    def __init__(self, bench, name):
+        self.bench, self.name, self.groups = bench, name, []
+
+    def alive(self):
+        return sum(size for _, size in self.groups)
+
+    def grow(self, count):
+        if count > self.alive():
+            group = (f"crowd-{count}-{{}}", count - self.alive())
+            self.groups.append(group)
+            self.each(group, "run", "--detach", "--bundle", self.bench.bundle("Docker", SLEEP))
+
+    def vanish(self):
+        while self.groups:
+            self.each(self.groups.pop(), "delete", "--force")
+        reap()
+
+    def each(self, group, *command):
+        self.bench.stopwatch("rate", group[1], 4, "--", self.name, *self.bench.command(self.name, *command, group[0]))
+
+
 def crowd(bench):
     """The cost of one more start with 0, 100 and 1,000 others alive, and `list` of 1,000. Of the floor among those of berth.
 
-    They come and go: 0, 100, 1,000, 100, 0. So each number is measured about the same moment in the mean, and a machine
-    that gets slower or faster meanwhile says nothing."""
+    This machine is up to 40 % faster at one time than at another, each for some ten seconds. So the others come and go, as often
+    as there is time for, and each number of them is measured about the same moments in the mean."""
     bench.enter_cgroup2()
     if bench.quick:
         return []
     visits = {alive: {} for alive in (0, 100, THOUSAND)}
     listing = {}
-    bundle, sleeper = bench.bundle("Docker"), bench.bundle("Docker", SLEEP)
+    bundle = bench.bundle("Docker")
     floor = [bench.programs["floor"], bundle, docker_filter(bench), "/bin/true"]
+
+    def visit(name, others):
+        time.sleep(2)  # what the kernel still does for those that went, or came
+        one_more = bench.command(name, "run", "--bundle", bundle, f"one-more-{others}-{{}}")
+        measured = bench.rounds(80, {name: one_more, "floor": floor})
+        for subject in (name, "floor") if name == "berth" else (name,):
+            visits[others].setdefault(subject, []).append(measured[subject][0])
+
     for name in bench.runtimes:
-        alive = 0
-
-        def change_to(count):
-            nonlocal alive
-            while alive < count:
-                bench.start_in_background(name, sleeper, f"crowd-{alive}")
-                alive += 1
-            while alive > count:
-                bench.call(name, "delete", "--force", f"crowd-{alive - 1}")
-                alive -= 1
-            reap()
-
+        others_of_it = Crowd(bench, name)
+        until = time.monotonic() + SECONDS_FOR_A_CROWD
         try:
-            for others in (0, 100, THOUSAND, 100, 0):
-                change_to(others)
-                time.sleep(2)  # what the kernel still does for those that went
-                one_more = bench.command(name, "run", "--bundle", bundle, f"one-more-{others}-{{}}")
-                measured = bench.rounds(200 if others == THOUSAND else 100, {name: one_more, "floor": floor})
-                for subject in (name, "floor") if name == "berth" else (name,):
-                    visits[others].setdefault(subject, []).append(measured[subject][0])
-                if others == THOUSAND:
-                    listing[name] = bench.rounds(40, {name: bench.command(name, "list")})[name][0]
+            while True:
+                for others in visits:
+                    others_of_it.grow(others)
+                    visit(name, others)
+                listing.setdefault(name, []).append(bench.rounds(20, {name: bench.command(name, "list")})[name][0])
+                others_of_it.vanish()
+                if time.monotonic() > until:
+                    break
+            visit(name, 0)
         finally:
-            change_to(0)
+            others_of_it.vanish()
     rows = [row(f"run beside {alive} others", "ms", {name: statistics.mean(of) for name, of in medians.items()})
             for alive, medians in visits.items()]
-    return rows + [row("list of 1,000", "ms", listing)]
+    return rows + [row("list of 1,000", "ms", {name: statistics.mean(of) for name, of in listing.items()})]
 
 
 ALL = {"memory-limit": memory_limit, "run": run, "lifecycle": lifecycle, "inside": inside, "system-calls": system_calls,
