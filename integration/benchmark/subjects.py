@@ -1,7 +1,7 @@
 """The subjects of the benchmark. Each takes the Bench and gives rows: {"subject", "unit", "values": {runtime: number}}.
 
 Every figure is the median of turns that the runtimes take by turns in one run, so that their ratio means something on a
-machine whose speed drifts."""
+machine whose speed drifts; beside a crowd, the mean of several such medians."""
 
 import copy
 import json
@@ -288,9 +288,15 @@ class Crowd:
             self.each(group, "run", "--detach", "--bundle", self.bench.bundle("Docker", SLEEP))
 
     def vanish(self):
+        failed = None
         while self.groups:
-            self.each(self.groups.pop(), "delete", "--force")
+            try:
+                self.each(self.groups.pop(), "delete", "--force")
+            except RuntimeError as error:
+                failed = error
         reap()
+        if failed:
+            raise failed
 
     def each(self, group, *command):
         self.bench.stopwatch("rate", group[1], 4, "--", self.name, *self.bench.command(self.name, *command, group[0]))
@@ -299,8 +305,8 @@ class Crowd:
 def crowd(bench):
     """The cost of one more start with 0, 100 and 1,000 others alive, and `list` of 1,000. Of the floor among those of berth.
 
-    This machine is up to 40 % faster at one time than at another, each for some ten seconds. So the others come and go, as often
-    as there is time for, and each number of them is measured about the same moments in the mean."""
+    A machine can be 40 % faster at one time than at another, each for some ten seconds. So the others come and go, as often as
+    there is time for; the figures are means of what was measured each time, and all numbers of others had the same times."""
     bench.enter_cgroup2()
     if bench.quick:
         return []

@@ -131,15 +131,18 @@ def keyring_of_another(name):
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.write(write, str(libc.join_open_session_keyring(name)).encode())
-        signal.pause()
+        try:
+            os.write(write, str(libc.join_open_session_keyring(name)).encode())
+            time.sleep(60)
+        finally:
+            os._exit(1)
+    os.close(write)
     try:
         yield int(os.read(read, 20))
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         os.close(read)
-        os.close(write)
 
 
 def test_session_keyring_of_another_is_not_joined(bundle, container):

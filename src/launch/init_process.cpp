@@ -26,16 +26,11 @@ namespace {
 // `start` says Start right after it connected; whoever connects and says nothing (a status query does) is dropped.
 constexpr std::chrono::milliseconds kStartMessageTimeout{2000};
 
-// These hooks may look into the namespace while the host's files are in it: "after the mounts, before pivot_root".
-bool has_hooks_before_pivot(const plan::Hooks& hooks) {
-  return !hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty();
-}
-
 rootfs::Options rootfs_options(const InitContext& context) {
   return {.no_pivot = context.options.no_pivot,
           .mount_namespace = context.plan.namespaces.has(CLONE_NEWNS),
           .alone_in_mount_namespace = context.plan.namespaces.creates(static_cast<unsigned>(CLONE_NEWNS)) &&
-                                      !has_hooks_before_pivot(context.plan.hooks),
+                                      !context.plan.hooks.any_before_pivot(),
           .new_user_namespace = context.plan.namespaces.has(CLONE_NEWUSER),
           .cgroup_namespace = context.plan.namespaces.has(CLONE_NEWCGROUP),
           .cgroup_view = context.cgroup_view.hierarchies.empty() ? nullptr : &context.cgroup_view};

@@ -87,11 +87,9 @@ Status equip(const InitContext& context, pid_t pid, net::MovedDevices& devices) 
 // into another time namespace. A low memory limit could have the kernel end all who share the memory.
 bool can_share_memory(const InitContext& context, const cgroup::Cgroup& cgroup) {
   const plan::ContainerPlan& plan = context.plan;
-  const plan::Hooks& hooks = plan.hooks;
-  const bool has_hooks = !hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty();
   return sys::knows_shared_memory() && context.process.is_first && context.process.trampoline_takes_over &&
          !context.spawn.staged && !plan.namespaces.has(CLONE_NEWUSER) && !plan.namespaces.has(kNewTime) &&
-         context.options.rdt == nullptr && plan.net_devices.empty() && !has_hooks &&
+         context.options.rdt == nullptr && plan.net_devices.empty() && !plan.hooks.any_before_pivot() &&
          has_room(plan.resources.memory.limit) && cgroup.clone_suffices();
 }
 

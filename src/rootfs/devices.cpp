@@ -160,6 +160,24 @@ bool fills_dev(const plan::Rootfs& plan) {
   });
 }
 
+bool may_make_nodes(int directory, const std::vector<plan::Device>& devices) {
+  const std::string name = "tried";
+  constexpr unsigned kMemoryDevices = 1;  // null and its like: who may make one may make all
+  bool memory_tried = false;
+  return std::ranges::all_of(devices, [&](const plan::Device& device) {
+    if (is_made_as_link(device) || device.type == 'p') {
+      return true;
+    }
+    const bool is_memory = device.type == 'c' && device.major == kMemoryDevices;
+    if (is_memory && std::exchange(memory_tried, true)) {
+      return true;
+    }
+    return path::clean(device.path).starts_with("/dev/") &&
+           sys::make_node(directory, name, file_type(device) | device.mode, number(device)) &&
+           sys::unlink_at(directory, name);
+  });
+}
+
 Result<sys::UniqueFd> open_host_device(const plan::Device& device) {
   if (device.type == 'p' || is_made_as_link(device)) {
     return sys::UniqueFd();
@@ -173,8 +191,8 @@ Result<sys::UniqueFd> open_host_device(const plan::Device& device) {
       return sys::open_tree(node->get(), "", OPEN_TREE_CLONE, path);
     }
   }
-  return fail(ErrorKind::kSystem, "neither {} nor {} of the host is {}, and a user namespace cannot make one",
-              device.path, by_number, describe(device));
+  return fail(ErrorKind::kSystem, "neither {} nor {} of the host is {}, and this process may not make one", device.path,
+              by_number, describe(device));
 }
 
 Status fill_dev(const path::RootDir& root, const std::vector<plan::Device>& devices,

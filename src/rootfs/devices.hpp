@@ -14,6 +14,10 @@ namespace berth::rootfs {
 /// Whether /dev is the runtime's to fill: not where config.json binds one of the host's there.
 [[nodiscard]] bool fills_dev(const plan::Rootfs& plan);
 
+/// Whether the process may make all of these with mknod(2): tried in `directory`, an empty one, and taken back. Not for
+/// devices outside of /dev, whose file system may have an answer of its own.
+[[nodiscard]] bool may_make_nodes(int directory, const std::vector<plan::Device>& devices);
+
 /// A detached copy of the host's node at the device's own path, or at udev's link to its number; an error if neither is
 /// this device. For user
 /// namespaces, which cannot make nodes. Invalid for what needs none.

@@ -22,10 +22,6 @@ bool asks_readonly(const plan::Mount& mount) {
   return ((mount.attributes.set | mount.recursive_attributes.set) & MOUNT_ATTR_RDONLY) != 0;
 }
 
-bool has_option(const plan::Mount& mount, std::string_view key) {
-  return std::ranges::any_of(mount.fs_options, [key](const auto& option) { return option.first == key; });
-}
-
 Status configure(int context, const plan::Mount& mount, const MountTarget* target, const plan::Rootfs& plan) {
   TRY(sys::fs_set_string(context, "source", mount.source.empty() ? mount.type : mount.source));
   for (const auto& [key, value] : mount.fs_options) {
@@ -98,6 +94,10 @@ Status copy_owner(const plan::Mount& mount, int from, int to) {
 }
 
 }  // namespace
+
+bool has_option(const plan::Mount& mount, std::string_view key) {
+  return std::ranges::any_of(mount.fs_options, [key](const auto& option) { return option.first == key; });
+}
 
 Status set_option(int context, const std::string& key, const std::optional<std::string>& value) {
   return value ? sys::fs_set_string(context, key, *value) : sys::fs_set_flag(context, key);

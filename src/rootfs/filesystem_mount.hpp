@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace berth::rootfs {
@@ -25,6 +26,9 @@ Status make_filesystem_ahead(const plan::Rootfs& plan, const plan::Mount& mount,
 Result<sys::UniqueFd> mount_filesystem(const path::RootDir& root, const plan::Mount& mount, MountSource& source,
                                        const plan::Rootfs& plan, std::vector<DeferredReadonly>& deferred,
                                        KeptDescriptors& kept);
+/// Whether the mount has a file system option of this name.
+[[nodiscard]] bool has_option(const plan::Mount& mount, std::string_view key);
+
 /// fsconfig(2) of one option, with or without a value.
 Status set_option(int context, const std::string& key, const std::optional<std::string>& value);
 

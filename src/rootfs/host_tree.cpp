@@ -1,11 +1,12 @@
-// At the bottom of a mount namespace is a mount without a parent, which the kernel made when it booted and
-// switch_root(8) left behind; on it is the host's root, and there is the rest. pivot_root(2) puts the container's root
-// in the place of the host's, and then looks at every thread of the whole machine, whether it stood on the old root: a
-// third of a millisecond with a thousand others alive, while no process can be made or end anywhere. Who is alone in
-// its mount namespace knows that nobody did.
+// At the bottom of a mount namespace is a mount without a parent. Usually it is what the kernel made when it booted and
+// switch_root(8) left behind, and the host's root lies on it. pivot_root(2) puts the container's root in the place of
+// the host's, and then looks at every thread of the whole machine to see whether it stands on the old root: 0.4 ms
+// beside a thousand containers, in which no process can be made or end. Who is alone in its mount namespace knows the
+// answer.
 //
-// pivot_root(2) refuses where the bottom is shared: what is detached there would be detached on the host as well.
-// Nothing but statmount(2) can tell, so without it there is no other way than pivot_root(2).
+// pivot_root(2) refuses where the bottom is shared: what is detached there can be detached on the host as well. Whether
+// it is, only statmount(2) says, because no path leads to that mount; so without it there is no other way than
+// pivot_root(2).
 
 #include "rootfs/host_tree.hpp"
 
@@ -14,7 +15,6 @@
 
 #include <sched.h>
 #include <sys/mount.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <optional>
@@ -45,7 +45,7 @@ Result<bool> leave_host_tree() {
   if (!bottom) {
     return false;
   }
-  const auto self = sys::Pidfd::open(::getpid());
+  const auto self = sys::Pidfd::open(sys::own_pid());
   // To "/", where it is already: whether it may (CAP_SYS_CHROOT, as setns(2) wants it) has to be known while there is a
   // way back.
   if (!self || !sys::enter_root() || !sys::change_root_here() || !sys::detach_mount("/")) {

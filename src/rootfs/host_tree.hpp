@@ -6,10 +6,10 @@
 namespace berth::rootfs {
 
 /// Detaches the host's tree from the calling process's mount namespace, in which nobody else may be, and makes the
-/// mount below it the process's root and working directory: what is attached to "/" then is where pivot_root(2) would
-/// have put it, with the same below it. Every mount of the tree has to be a slave or private. False where this cannot
-/// be done: before Linux 6.8, where a user namespace has locked the tree, where "/" is not just above the namespace's
-/// first mount, where that one is shared. Nothing has changed then but the working directory.
+/// mount below it the process's root and working directory. What is attached to "/" after that lies on the same mount
+/// as a root that pivot_root(2) has put into the host's place. Every mount of the tree has to be a slave or private.
+/// False where this cannot be done: before Linux 6.8; where a user namespace has locked the tree; where "/" does not
+/// lie directly on the namespace's first mount; where that one is shared. Only the working directory has changed then.
 Result<bool> leave_host_tree();
 
 }  // namespace berth::rootfs

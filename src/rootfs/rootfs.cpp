@@ -31,10 +31,25 @@ bool is_whole_procfs(const plan::Mount& mount) {
   return mount.type == "proc" && mount.fs_options.empty() && (attributes & MOUNT_ATTR_RDONLY) == 0;
 }
 
-// Others may have options that name files: overlay(5) has its layers' directories.
-bool needs_no_files(const plan::Mount& mount) {
+// Other file systems may have options that name files: overlay has its layers' directories.
+bool names_no_files(const plan::Mount& mount) {
   static constexpr auto kTypes = std::to_array<std::string_view>({"proc", "sysfs", "tmpfs", "devpts", "mqueue"});
-  return mount.kind != plan::MountKind::kFilesystem || std::ranges::find(kTypes, mount.type) != kTypes.end();
+  switch (mount.kind) {
+    case plan::MountKind::kFilesystem:
+      return std::ranges::find(kTypes, mount.type) != kTypes.end();
+    case plan::MountKind::kRemount:
+      return mount.fs_options.empty();
+    case plan::MountKind::kBind:
+    case plan::MountKind::kCgroup:
+      return true;
+  }
+  return false;
+}
+
+// What can be made before there is a directory to mount it on.
+bool is_tmpfs_of_dev(const plan::Mount& mount) {
+  return mount.kind == plan::MountKind::kFilesystem && mount.type == "tmpfs" && !mount.idmapped &&
+         path::clean(mount.destination) == "/dev" && has_option(mount, "mode");
 }
 
 // Without a mount namespace every mount would be one of the host.
@@ -143,9 +158,21 @@ Status RootfsBuilder::mount_one(const plan::Mount& mount, MountSource& source) {
   return {};
 }
 
-bool RootfsBuilder::needs_host_tree() const {
+// Where the process may not make a node, it binds the host's. Only trying tells: there are capabilities, and device
+// rules of the cgroups above.
+bool RootfsBuilder::may_make_devices() {
+  const auto dev = std::ranges::find_if(plan_.mounts, is_tmpfs_of_dev);
+  if (dev == plan_.mounts.end()) {
+    return false;
+  }
+  MountSource& source = sources_[static_cast<std::size_t>(dev - plan_.mounts.begin())];
+  // An error comes again where it belongs to a mount.
+  return make_filesystem_ahead(plan_, *dev, source) && may_make_nodes(source.trees.front().get(), plan_.devices);
+}
+
+bool RootfsBuilder::needs_host_tree() {
   return !options_.alone_in_mount_namespace || options_.no_pivot || options_.new_user_namespace ||
-         !std::ranges::all_of(plan_.mounts, needs_no_files);
+         !std::ranges::all_of(plan_.mounts, names_no_files) || (fills_dev(plan_) && !may_make_devices());
 }
 
 Status RootfsBuilder::attach_root() {

@@ -73,6 +73,14 @@ std::unexpected<Error> mount_api_failure(int errnum, std::string operation) {
   return std::unexpected(std::move(error));
 }
 
+Status attach(int mount, int directory, const char* path, unsigned flags, std::string_view name) {
+  if (::syscall(SYS_move_mount, mount, "", directory, path, MOVE_MOUNT_F_EMPTY_PATH | flags) < 0) {
+    const int errnum = errno;
+    return mount_api_failure(errnum, fmt::format("move_mount({})", name));
+  }
+  return {};
+}
+
 Status configure(int context, unsigned command, const char* key, const char* value, std::string_view name) {
   if (::syscall(SYS_fsconfig, context, command, key, value, 0) < 0) {
     const int errnum = errno;
@@ -143,27 +151,15 @@ Result<UniqueFd> open_tree(int directory, const std::string& path, unsigned flag
 }
 
 Status move_mount(int mount_fd, int target, std::string_view name) {
-  if (::syscall(SYS_move_mount, mount_fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0) {
-    const int errnum = errno;
-    return mount_api_failure(errnum, fmt::format("move_mount({})", name));
-  }
-  return {};
+  return attach(mount_fd, target, "", MOVE_MOUNT_T_EMPTY_PATH, name);
 }
 
 Status move_mount_onto_root(int mount_fd, std::string_view name) {
-  if (::syscall(SYS_move_mount, mount_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0) {
-    const int errnum = errno;
-    return mount_api_failure(errnum, fmt::format("move_mount({})", name));
-  }
-  return {};
+  return attach(mount_fd, AT_FDCWD, "/", 0, name);
 }
 
 Status move_mount_into(int mount_fd, int directory, const std::string& entry, std::string_view name) {
-  if (::syscall(SYS_move_mount, mount_fd, "", directory, entry.c_str(), MOVE_MOUNT_F_EMPTY_PATH) < 0) {
-    const int errnum = errno;
-    return mount_api_failure(errnum, fmt::format("move_mount({})", name));
-  }
-  return {};
+  return attach(mount_fd, directory, entry.c_str(), 0, name);
 }
 
 Status mount_set_attributes(int mount_fd, const mount_attr& attributes, bool recursive, std::string_view name) {
@@ -231,11 +227,12 @@ Result<MountPlace> mount_place(int fd, std::string_view name) {
 
 Result<MountPlace> root_mount() {
   struct statx status {};
-  if (::statx(AT_FDCWD, "/", 0, kStatxMntIdUnique, &status) < 0) {
-    return sys_fail(errno, "statx(/)");
+  // "/" would be what the process has as its root even if something is mounted over it.
+  if (::statx(AT_FDCWD, "/..", 0, kStatxMntIdUnique, &status) < 0) {
+    return sys_fail(errno, "statx(/..)");
   }
   if ((status.stx_mask & kStatxMntIdUnique) == 0) {
-    return sys_fail(ENOSYS, "statx(/, STATX_MNT_ID_UNIQUE)");
+    return sys_fail(ENOSYS, "statx(/.., STATX_MNT_ID_UNIQUE)");
   }
   return MountPlace{.mount_id = status.stx_mnt_id, .is_root = (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0};
 }

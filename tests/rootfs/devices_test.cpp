@@ -117,6 +117,30 @@ TEST_CASE("what is there already must be the device") {
   }
 }
 
+TEST_CASE("whether nodes may be made is tried, and nothing of it is left") {
+  TemporaryTree tree;
+  tree.directory("dev");
+  auto pipe = device("/elsewhere/pipe", 0, 0);
+  pipe.type = 'p';
+  CHECK(in_namespaces([&] {
+          const berth::sys::UniqueFd dev(::open(tree.at("dev").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+          EXPECT(berth::rootfs::may_make_nodes(dev.get(), {}));
+          EXPECT(berth::rootfs::may_make_nodes(dev.get(), {pipe}));
+          EXPECT(!berth::rootfs::may_make_nodes(dev.get(), {pipe, device("/dev/null", 1, 3)}));
+          return std::string();
+        }) == "");
+  const std::string as_root = in_namespaces(
+      [&] {
+        const berth::sys::UniqueFd dev(::open(tree.at("dev").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        EXPECT(berth::rootfs::may_make_nodes(dev.get(), {device("/dev/null", 1, 3), device("/dev/tty", 5, 0)}));
+        EXPECT(!berth::rootfs::may_make_nodes(dev.get(), {device("/dev/null", 1, 3), device("/opt/tty", 5, 0)}));
+        return std::string();
+      },
+      false);
+  CHECK(as_root == "");
+  CHECK(std::filesystem::is_empty(tree.at("dev")));
+}
+
 TEST_CASE("a device that the host does not have cannot be had in a user namespace") {
   TemporaryTree tree;
   tree.directory("root");
@@ -124,8 +148,8 @@ TEST_CASE("a device that the host does not have cannot be had in a user namespac
   plan.devices = {device("/dev/null", 7, 7)};
   CHECK(in_namespaces([&] {
           EXPECT_TEXT(build_text(plan),
-                      "neither /dev/null nor /dev/char/7:7 of the host is the device c 7:7, and a user namespace "
-                      "cannot make one");
+                      "neither /dev/null nor /dev/char/7:7 of the host is the device c 7:7, and this process may "
+                      "not make one");
           return std::string();
         }) == "");
 }

@@ -357,6 +357,11 @@ struct Hooks {
   std::vector<Hook> poststop;
   std::string output;  ///< run.oci.hooks.stdout: a file of the host that gets it, instead of an error's text
   std::string errors;  ///< run.oci.hooks.stderr
+
+  /// Some run while the container's process waits with its mounts made and the host's still there.
+  [[nodiscard]] bool any_before_pivot() const {
+    return !prestart.empty() || !create_runtime.empty() || !create_container.empty();
+  }
 };
 
 // ---------------------------------------------------------------------------------------------- all of it

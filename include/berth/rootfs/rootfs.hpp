@@ -61,8 +61,8 @@ class RootfsBuilder {
   /// the rootfs and every bind source while the process still has the identity that may (before it becomes root of a
   /// new user namespace). Fails without a mount namespace if the plan has mounts: they would be the host's.
   Status open_sources();
-  /// Makes the rootfs a mount of its own and puts every mount of the plan on it. The host's files are out of reach
-  /// after it, where nobody needs them any more.
+  /// Makes the rootfs a mount of its own and puts every mount of the plan on it. Where nobody needs the host's files
+  /// any more, they are out of reach after it.
   Status mount_all();
   /// The procfs that mount_all() has put into the container, if it did: whole, writable, of this process' pid
   /// namespace.
@@ -83,7 +83,8 @@ class RootfsBuilder {
   Status seal();
 
  private:
-  [[nodiscard]] bool needs_host_tree() const;
+  [[nodiscard]] bool needs_host_tree();
+  [[nodiscard]] bool may_make_devices();
   Status open_root();
   Status attach_root();
   Status open_source(const plan::Mount& mount, MountSource& source) const;

@@ -44,17 +44,18 @@ Status mount_set_attributes(int mount, const mount_attr& attributes, bool recurs
 Status root_set_attributes(const mount_attr& attributes, bool recursive);
 /// Where a file is in the tree of mounts.
 struct MountPlace {
-  std::uint64_t mount_id = 0;  ///< as in /proc/PID/mountinfo
-  bool is_root = false;        ///< it is what the mount shows at its place
+  std::uint64_t mount_id = 0;
+  bool is_root = false;  ///< it is what the mount shows at its place
 };
-/// statx(2) of what `fd` refers to.
+/// statx(2) of what `fd` refers to; the id is that of /proc/PID/mountinfo.
 Result<MountPlace> mount_place(int fd, std::string_view name);
-/// statx(2) of "/", with the id that no other mount ever has (STATX_MNT_ID_UNIQUE, Linux 6.8; ENOSYS before).
+/// statx(2) of what is uppermost at "/", which umount2("/") would detach; the id is one that no other mount ever has
+/// (STATX_MNT_ID_UNIQUE, Linux 6.8; ENOSYS before).
 Result<MountPlace> root_mount();
 /// Part of what the kernel says of a mount.
 struct MountStatus {
   std::uint64_t parent_id = 0;    ///< unique; its own if it has no parent
-  std::uint64_t propagation = 0;  ///< MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE
+  std::uint64_t propagation = 0;  ///< MS_SHARED and MS_SLAVE, together too; MS_PRIVATE or MS_UNBINDABLE
 };
 /// statmount(2) (Linux 6.8) of the mount with this unique id, which need not be below "/".
 Result<MountStatus> mount_status(std::uint64_t unique_id);
@@ -65,8 +66,8 @@ Status enter_directory(int directory, std::string_view name);
 Status enter_root();
 /// chroot(2) to the working directory.
 Status change_root_here();
-/// umount2(2) with MNT_DETACH of the calling process's working directory or of "/": the only paths it takes are
-/// those that the runtime itself stands on.
+/// umount2(2) with MNT_DETACH of what is uppermost at the calling process's working directory or at "/": the only paths
+/// it takes are those that the runtime itself stands on.
 Status detach_mount(const char* path);
 /// umount2(2) with MNT_DETACH of the mount whose root `mount` refers to. `descriptors` is /proc/self/fd of a trusted
 /// procfs, through which the kernel is told which one without a name in the container; it is the working directory
