@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+from harness.configurations import with_user_namespace
+
 
 def add_mounts(*mounts):
     def change(config):
@@ -458,12 +460,6 @@ def test_remount_follows_no_link(bundle, container):
         assert "/mounts/6" in box.run().error
 
 
-def in_user_namespace(config):
-    config["linux"]["namespaces"].append({"type": "user"})
-    config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = [
-        {"containerID": 0, "hostID": 100000, "size": 65536}]
-
-
 @pytest.fixture
 def disk(tmp_path):
     """A block device with an ext4 that has a file in it."""
@@ -484,7 +480,7 @@ def test_file_system_of_a_block_device(report, disk, options, user):
         config["mounts"].append(mount("/place", "ext4", disk, options))
         if user:
             config["mounts"][-1]["options"].append("idmap")
-            in_user_namespace(config)
+            with_user_namespace(config)
 
     seen = report("--read", "/place/file", "--try", "create:/place/made", "--stat", "/place/file", change=change)
     assert seen.file("/place/file") == "of the disk"
@@ -507,7 +503,7 @@ def test_overlay(report, tmp_path):
 
 def test_message_queues_are_the_container_s_root_s_own(report):
     """Also in a user namespace: whoever makes an ipc namespace owns its queues."""
-    found = report("--stat", "/dev/mqueue", change=in_user_namespace).stats["/dev/mqueue"]
+    found = report("--stat", "/dev/mqueue", change=with_user_namespace).stats["/dev/mqueue"]
     assert (found["uid"], found["gid"], found["mode"]) == (0, 0, 0o1777)
 
 

@@ -11,23 +11,12 @@ import pytest
 
 from harness import libc
 from harness.child import in_child
+from harness.configurations import with_hook, with_user_namespace
 from harness.runtime import wait_until
 
 STATMOUNT = 457
 #: statmount(2), without which the runtime does not know whether it may.
 KERNEL_TELLS = tuple(int(part) for part in platform.release().split(".")[:2]) >= (6, 8)
-
-
-def with_hook(kind):
-    def change(config):
-        config["hooks"] = {kind: [{"path": "/bin/true"}]}
-    return change
-
-
-def with_user_namespace(config):
-    config["linux"]["namespaces"].append({"type": "user"})
-    for name in ("uidMappings", "gidMappings"):
-        config["linux"][name] = [{"containerID": 0, "hostID": 100000, "size": 1000}]
 
 
 def with_file_system_of_files(config):

@@ -1,4 +1,4 @@
-"""The configurations that engines wrote, and what a bundle needs to run one of them."""
+"""The configurations that engines wrote, what a bundle needs to run one of them, and changes that several tests make to theirs."""
 
 import json
 import os
@@ -33,3 +33,17 @@ def fill(made, busybox):
                 os.makedirs(os.path.join(made.path, entry["source"]), exist_ok=True)
             else:
                 made.file(entry["source"], entry["destination"] + "\n")
+
+
+def with_user_namespace(config):
+    """A change of a test's own configuration."""
+    config["linux"]["namespaces"].append({"type": "user"})
+    for name in ("uidMappings", "gidMappings"):
+        config["linux"][name] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+
+
+def with_hook(kind):
+    """One that does nothing; startContainer's is a program of the container's."""
+    def change(config):
+        config["hooks"] = {kind: [{"path": "/bin/true" if kind != "startContainer" else "/probe", "args": ["x", "exit", "0"]}]}
+    return change

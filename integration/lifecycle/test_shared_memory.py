@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from harness.configurations import with_hook, with_user_namespace
 from harness.marks import in_v2
 from harness.runtime import wait_until
 
@@ -15,18 +16,6 @@ from harness.runtime import wait_until
 def without(kind):
     def change(config):
         config["linux"]["namespaces"] = [n for n in config["linux"]["namespaces"] if n["type"] != kind]
-    return change
-
-
-def with_user_namespace(config):
-    config["linux"]["namespaces"].append({"type": "user"})
-    for name in ("uidMappings", "gidMappings"):
-        config["linux"][name] = [{"containerID": 0, "hostID": 100000, "size": 1000}]
-
-
-def with_hook(name):
-    def change(config):
-        config["hooks"] = {name: [{"path": "/bin/true" if name != "startContainer" else "/probe", "args": ["x", "exit", "0"]}]}
     return change
 
 

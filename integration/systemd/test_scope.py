@@ -398,9 +398,9 @@ def test_systemd_that_starts_anew(scope, token):
         anew = subprocess.Popen(["systemctl", "daemon-reexec"])
         for _ in range(3):
             with scope() as other:
-                created = other.create(timeout=60)  # a reply that systemd lost on the way is waited for until its time is over
+                created = other.create(timeout=100)  # a reply that systemd has lost is waited for: 25 s, and 60 s for a job
                 assert created.ok or created.error
-                deleted = other.delete("--force", timeout=60)
+                deleted = other.delete("--force", timeout=100)
                 assert deleted.ok or deleted.error
         assert anew.wait(60) == 0
         assert box.runtime("update", "--memory", 64 * MIB, box.id).ok
